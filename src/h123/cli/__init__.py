@@ -1,0 +1,1 @@
+"""The command `h123`: one module a command."""

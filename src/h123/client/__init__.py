@@ -1,0 +1,1 @@
+"""The client: sync and async faces over one core."""

@@ -1,0 +1,1 @@
+"""The vocabulary: URL, Headers, Request, Response, bodies. It serves clients and servers alike and does no I/O."""

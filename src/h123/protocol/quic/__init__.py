@@ -1,0 +1,1 @@
+"""What an HTTP/3 engine asks of a QUIC transport, and one adapter a library."""
