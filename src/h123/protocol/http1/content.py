@@ -1,0 +1,170 @@
+"""Reading content by each of its framings (RFC 9112 sections 6.3 and 7).
+
+A reader takes what has come and puts the content in it, cut as it came, into `pieces`. It returns how far
+it got: what it leaves is the beginning of something that it needs whole, never more than its limits allow.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from ..errors import RemoteProtocolError
+from ..events import Headers
+from ..limits import Limits
+from .head import early_section_fault, parse_trailers
+from .syntax import FIELD, HEXADECIMAL, WHITESPACE
+
+_CHUNK_SIZE_DIGITS: Final = 15
+"""Under 2^60 bytes, for the reason that Content-Length has its bound."""
+
+
+class LengthReader:
+    """Reads content whose length was told before (section 6.3, case 6)."""
+
+    __slots__ = ("_remaining", "complete")
+
+    def __init__(self, length: int) -> None:
+        self._remaining = length
+        self.complete = False
+
+    def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
+        """Take what belongs to the content and return where it ends."""
+        stop = min(position + self._remaining, len(data))
+        pieces.append(bytes(data[position:stop]))
+        self._remaining -= stop - position
+        self.complete = not self._remaining
+        return stop
+
+
+class ClosingReader:
+    """Reads content that ends where the connection does (section 6.3, case 8), and tunnels."""
+
+    __slots__ = ("complete",)
+
+    def __init__(self) -> None:
+        self.complete = False
+
+    def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
+        """Take all there is and return where it ends."""
+        pieces.append(bytes(data[position:]))
+        return len(data)
+
+
+class _Part(enum.Enum):
+    SIZE = enum.auto()
+    DATA = enum.auto()
+    DATA_END = enum.auto()
+    TRAILERS = enum.auto()
+
+
+_SIZE: Final = _Part.SIZE
+_DATA: Final = _Part.DATA
+_DATA_END: Final = _Part.DATA_END
+
+
+class ChunkedReader:
+    """Reads content in chunks, and the trailer section after it (section 7.1)."""
+
+    __slots__ = (
+        "_extensions", "_from_server", "_limits", "_part", "_remaining", "_scanned", "complete",
+        "trailers",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits, *, from_server: bool) -> None:
+        self._limits = limits
+        self._from_server = from_server
+        self._part = _SIZE
+        self._remaining = 0
+        self._scanned = 0
+        self._extensions = 0
+        self.complete = False
+        self.trailers: Headers = []
+
+    def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
+        """Take the data of all chunks that have come and return where what is left begins."""
+        end = len(data)
+        while position < end:
+            if self._part is _DATA:
+                stop = position + self._remaining
+                if stop > end:
+                    pieces.append(bytes(data[position:]))
+                    self._remaining = stop - end
+                    return end
+                pieces.append(bytes(data[position:stop]))
+                position = stop
+                self._part = _DATA_END
+            elif self._part is _DATA_END:
+                if data[position : position + 2] != b"\r\n":
+                    if end - position == 1 and data[position] == 0x0D:
+                        return position
+                    raise RemoteProtocolError("a chunk longer than its size", rule="chunk-data-end")
+                position += 2
+                self._part = _SIZE
+            elif self._part is _SIZE:
+                longest = self._limits.chunk_size_line
+                line_end = data.find(b"\r\n", position, position + longest + 2)
+                if line_end < 0:
+                    if end - position >= longest + 2:
+                        raise RemoteProtocolError(
+                            "a chunk size line without end", rule="chunk-size-too-long"
+                        )
+                    return position
+                self._remaining = self._chunk_size(bytes(data[position:line_end]))
+                position = line_end + 2
+                self._part = _DATA if self._remaining else _Part.TRAILERS
+            else:
+                return self._read_trailers(data, position)
+        return position
+
+    def _chunk_size(self, line: bytes) -> int:
+        digits, semicolon, extension = line.partition(b";")
+        if semicolon:
+            if extension.translate(None, FIELD):
+                raise RemoteProtocolError(
+                    "a control character in a chunk extension", rule="chunk-extension"
+                )
+            digits = digits.rstrip(WHITESPACE)  # section 7.1.1 allows it before the semicolon
+        elif self._from_server:
+            digits = digits.rstrip(WHITESPACE)  # some pad the size to a fixed width
+        if not digits or digits.translate(None, HEXADECIMAL):
+            raise RemoteProtocolError("a chunk size that is no number", rule="chunk-size")
+        if len(digits) > _CHUNK_SIZE_DIGITS:
+            raise RemoteProtocolError(
+                "a chunk size beyond all measure", status=413, rule="chunk-size-too-large"
+            )
+        size = int(digits, 16)
+        if semicolon or self._extensions:
+            # Extensions may come with every chunk, but not be what is really sent.
+            self._extensions = max(0, self._extensions + len(extension) - size)
+            if self._extensions > self._limits.header_block_size:
+                raise RemoteProtocolError(
+                    "more chunk extensions than content", rule="chunk-extensions-too-large"
+                )
+        return size
+
+    def _read_trailers(self, data: bytes | bytearray, position: int) -> int:
+        if data[position : position + 2] == b"\r\n":
+            self.complete = True
+            return position + 2
+        limits = self._limits
+        section_end = data.find(b"\r\n\r\n", position + self._scanned)
+        if section_end < 0:
+            end = len(data)
+            fault = early_section_fault(data, position, position + self._scanned, end, limits)
+            if fault is not None:
+                raise fault
+            self._scanned = max(0, end - 3 - position)
+            return position
+        try:
+            if section_end - position > limits.header_block_size:
+                raise RemoteProtocolError("trailers too large", status=431)
+            self.trailers = parse_trailers(bytes(data[position:section_end]), limits)
+        except RemoteProtocolError as error:
+            fault = early_section_fault(data, position, position, section_end + 3, limits)
+            raise fault or error from None
+        self.complete = True
+        return section_end + 4
+
+
+ContentReader = LengthReader | ClosingReader | ChunkedReader

@@ -1,0 +1,234 @@
+"""Reading the heads of messages and the trailer section (RFC 9112 sections 2 to 5 and 7.1.2).
+
+A head is judged as one block: whatever a field may not hold is taken out of it with one `translate`, and
+what is then left must be exactly the CRLFs between its lines. After that only names, the start line and
+the few fields that HTTP/1.1 itself reads are looked at, in one pass.
+
+While a head is still coming, `early_fault` says whether it can become one at all, so that a wrong or too
+long one is refused as soon as it can be told. It judges by position, and a whole head that is wrong is put
+to it as well: the verdict is the same however the bytes were cut.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import RemoteProtocolError
+from ..events import Headers, RequestReceived
+from ..limits import Limits
+from .syntax import (
+    CONTENT_LENGTH,
+    FIELD,
+    HOST,
+    KINDS,
+    TARGET,
+    TOKEN,
+    TRANSFER_ENCODING,
+    WHITESPACE,
+    is_host,
+    is_host_and_port,
+    is_token,
+    kind_of,
+    split_absolute,
+)
+
+Known = dict[bytes, bytes]
+"""The fields that HTTP/1.1 itself reads: lower-case name to value, several lines joined by commas."""
+
+_METHODS: Final = frozenset(
+    (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
+)
+_VERSIONS: Final = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
+
+
+def parse_request(head: bytes, stream_id: int, limits: Limits) -> tuple[RequestReceived, Known]:
+    """Read a request's head, given without the empty line that ends it."""
+    lines = _lines(head)
+    start = lines.pop(0).split(b" ")
+    if len(start) != 3:
+        raise RemoteProtocolError("the request line is not three words", rule="request-line")
+    method, target, version_word = start
+    if method not in _METHODS and not is_token(method):
+        raise RemoteProtocolError("the method is no token", rule="method")
+    version = _VERSIONS.get(version_word)
+    if version is None:
+        raise _version_fault(version_word)
+    headers, known = parse_fields(lines, limits)
+    host = known.get(HOST)
+    if host is None:
+        if version == "HTTP/1.1":
+            raise RemoteProtocolError("no Host field", rule="host-missing")
+        host = b""
+    elif not is_host(host):
+        raise RemoteProtocolError("malformed Host", rule="host-malformed")
+    if target.translate(None, TARGET):
+        raise RemoteProtocolError("the target holds what no URI may", rule="target")
+    if target[:1] == b"/" and method != b"CONNECT":  # the usual case: origin-form
+        scheme, authority = b"", host
+    else:
+        scheme, authority = _other_target(method, target, host)
+    request = RequestReceived(stream_id, method, target, scheme, authority, headers, True, version)
+    return request, known
+
+
+def _other_target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
+    """Return scheme and authority of a target that is not in origin-form (RFC 9112 section 3.2)."""
+    if method == b"CONNECT":
+        if is_host_and_port(target):
+            return b"", target
+    elif target == b"*":
+        if method == b"OPTIONS":
+            return b"", host
+    else:
+        absolute = split_absolute(target)
+        if absolute is not None:
+            return absolute
+    raise RemoteProtocolError("the target has no form that the method allows", rule="target-form")
+
+
+def parse_response(head: bytes, limits: Limits) -> tuple[str, int, bytes, Headers, Known]:
+    """Read a response's head: version, status, reason, fields, and the fields known to HTTP/1.1."""
+    if b"\r\n " in head or b"\r\n\t" in head:
+        head = _unfolded(head)
+    lines = _lines(head)
+    line = lines.pop(0)
+    version_word, _, rest = line.partition(b" ")
+    version = _VERSIONS.get(version_word)
+    if version is None:
+        raise _version_fault(version_word)
+    # Servers leave out the space when there is no reason, though the grammar wants it (section 4).
+    digits, space, reason = rest[:3], rest[3:4], rest[4:]
+    if len(digits) != 3 or not digits.isdigit() or digits < b"100" or space not in (b"", b" "):
+        raise RemoteProtocolError("the status is no number of three digits", rule="status-line")
+    headers, known = parse_fields(lines, limits)
+    return version, int(digits), reason, headers, known
+
+
+def parse_trailers(section: bytes, limits: Limits) -> Headers:
+    """Read a trailer section, given without the empty line that ends it (RFC 9110 section 6.5)."""
+    headers, known = parse_fields(_lines(section), limits)
+    # What frames or routes the message is too late here, and deceives whoever merges it (section 6.5.1).
+    if HOST in known or CONTENT_LENGTH in known or TRANSFER_ENCODING in known:
+        raise RemoteProtocolError("a field that no trailer may be", rule="trailer-field")
+    return headers
+
+
+def parse_fields(lines: list[bytes], limits: Limits) -> tuple[Headers, Known]:
+    """Read field lines whose bytes are checked already (RFC 9112 section 5)."""
+    if len(lines) > limits.header_fields:
+        raise RemoteProtocolError("too many fields", status=431, rule="too-many-fields")
+    headers: Headers = []
+    known: Known = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        value = value.strip(WHITESPACE)
+        kind = KINDS.get(name)
+        if kind is None or not colon:
+            kind = kind_of(name) if colon else None
+            if kind is None:
+                raise _field_fault(line)
+        headers.append((name, value))
+        if kind:
+            known[kind] = known[kind] + b"," + value if kind in known else value
+            if kind == HOST and value != known[kind]:
+                raise RemoteProtocolError("several Host fields", rule="host-repeated")
+    return headers, known
+
+
+def early_fault(
+    data: bytes | bytearray, start: int, scanned: int, end: int, limits: Limits, is_request: bool
+) -> RemoteProtocolError | None:
+    """Return the first fault by position of a head that has not ended within `data[start:end]`.
+
+    What stands before `scanned` was found good of bare line feeds before.
+    """
+    if data[start] not in (TOKEN if is_request else b"H"):
+        return _first_byte_fault(data[start], is_request)
+    longest = limits.start_line_size
+    line = data.find(b"\n", start, min(end, start + longest + 2))
+    if line < 0:
+        return _line_fault(is_request) if end - start >= longest + 2 else None
+    if data[line - 1] != 0x0D:
+        return _bare_line_feed()
+    return early_section_fault(data, line + 1, scanned, end, limits)
+
+
+def early_section_fault(
+    data: bytes | bytearray, start: int, scanned: int, end: int, limits: Limits
+) -> RemoteProtocolError | None:
+    """Return the first fault by position of a field section that has not ended in `data[start:end]`."""
+    stop = start + limits.header_block_size + 4  # were it as long as it may be, it would have ended
+    line = data.find(b"\n", max(start, scanned), min(stop, end))
+    while line >= 0:
+        if line == start or data[line - 1] != 0x0D:
+            return _bare_line_feed()
+        line = data.find(b"\n", line + 1, min(stop, end))
+    if end >= stop:
+        return RemoteProtocolError("field section too large", status=431, rule="fields-too-large")
+    return None
+
+
+def _lines(block: bytes) -> list[bytes]:
+    lines = block.split(b"\r\n")
+    if len(block.translate(None, FIELD)) != 2 * (len(lines) - 1):
+        raise _byte_fault(block)
+    return lines
+
+
+def _unfolded(head: bytes) -> bytes:
+    """Put each folded field on one line, as a client must (RFC 9112 section 5.2)."""
+    _, _, rest = head.partition(b"\r\n")
+    if rest[:1] in (b" ", b"\t"):
+        raise _field_fault(rest)  # it would become a part of the status line
+    return head.replace(b"\r\n ", b"  ").replace(b"\r\n\t", b"  ")
+
+
+def _byte_fault(block: bytes) -> RemoteProtocolError:
+    wrong = block.replace(b"\r\n", b"").translate(None, FIELD)[:1]
+    rule = {b"\r": "bare-cr", b"\n": "bare-lf"}.get(wrong, "control-character")
+    return RemoteProtocolError(f"{wrong!r} in a head", rule=rule)
+
+
+def _bare_line_feed() -> RemoteProtocolError:
+    return _byte_fault(b"\n")
+
+
+def _first_byte_fault(byte: int, is_request: bool) -> RemoteProtocolError:
+    if byte in b"\r\n":
+        return _byte_fault(bytes((byte,)))
+    if is_request:
+        return RemoteProtocolError("the method is no token", rule="method")
+    return RemoteProtocolError("this is not HTTP", rule="version")
+
+
+def _line_fault(is_request: bool) -> RemoteProtocolError:
+    if is_request:
+        return RemoteProtocolError(
+            "request line too long", status=414, rule="request-line-too-long"
+        )
+    return RemoteProtocolError("status line too long", rule="status-line-too-long")
+
+
+def _version_fault(word: bytes) -> RemoteProtocolError:
+    name, _, number = word.partition(b"/")
+    if (
+        name == b"HTTP"
+        and len(number) == 3
+        and number[1:2] == b"."
+        and (number[:1] + number[2:]).isdigit()
+    ):
+        return RemoteProtocolError(
+            f"HTTP/{number.decode()} is not spoken here", status=505, rule="version-unsupported"
+        )
+    return RemoteProtocolError("no HTTP version", rule="version")
+
+
+def _field_fault(line: bytes) -> RemoteProtocolError:
+    name, colon, _ = line.partition(b":")
+    if line[:1] in (b" ", b"\t"):
+        return RemoteProtocolError("a folded field line", rule="obs-fold")
+    if not colon:
+        return RemoteProtocolError("a field line without a colon", rule="field-without-colon")
+    if name[-1:] in (b" ", b"\t"):
+        return RemoteProtocolError("whitespace before the colon", rule="space-before-colon")
+    return RemoteProtocolError("the name of a field is no token", rule="field-name")
