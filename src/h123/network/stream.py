@@ -26,6 +26,10 @@ _JOIN_SIZE = 65536
 class Stream(ABC):
     """A connected, ordered stream of bytes that never waits."""
 
+    __slots__ = ()
+
+    sock: Any
+    """What a backend's `poller` and `watch` take."""
     unsent: int
     """Bytes written that wait for the peer to take more."""
     is_closed: bool
@@ -83,6 +87,8 @@ class SocketStream(Stream):
         "_broken", "_offset", "_queue", "alpn_protocol", "is_closed", "local_address", "peer_address",
         "sock", "tls", "truncated", "unsent",
     )  # fmt: skip
+
+    sock: socket.socket
 
     def __init__(self, sock: socket.socket, peer_address: str = "") -> None:
         """Make a connected socket non-blocking and send small writes at once.
