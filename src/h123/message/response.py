@@ -1,0 +1,639 @@
+"""Response: one class for what a client receives and what a server sends (RFC 9110 section 3.4)."""
+
+from __future__ import annotations
+
+from .body import (
+    AsyncByteStream,
+    ByteChunker,
+    ByteStream,
+    ClosedStream,
+    SyncByteStream,
+    in_chunks,
+    slices,
+)
+from .content import encode_response
+from .exceptions import HTTPStatusError, RequestError, ResponseNotRead, StreamClosed, StreamConsumed
+from .headers import Headers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from datetime import timedelta
+    from typing import Any, Self
+
+    from .codings import ContentDecoder
+    from .content import ContentTypes, Stream
+    from .cookies import Cookies
+    from .headers import HeaderTypes, RawHeaders
+    from .request import Request
+    from .url import URL
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ERROR_KINDS = {
+    1: "Informational response",
+    3: "Redirect response",
+    4: "Client error",
+    5: "Server error",
+}
+
+
+class Response:
+    """A response: status, headers, content.
+
+    Its content is there at once (`content`, `text`, `json()`), or comes as a stream: iterate it once, or
+    `read()` it. What the sender coded (gzip and its like) is decoded on the way; `iter_raw` gives it as
+    it came.
+    """
+
+    status_code: int
+    headers: Headers
+    stream: Stream
+    history: list[Response]
+    next_request: Request | None = None
+    """The request that following this redirect would send, where redirects are not followed."""
+    is_closed: bool = False
+    is_stream_consumed: bool = False
+    num_bytes_downloaded: int = 0
+    """Bytes of content that have come, as they were coded."""
+    http_version: str = "HTTP/1.1"
+    """`"HTTP/1.0"`, `"HTTP/1.1"`, `"HTTP/2"` or `"HTTP/3"`."""
+    default_encoding: str | Callable[[bytes], str] = "utf-8"
+    """The character set where the headers tell none: its name, or what finds it from the content."""
+
+    _request: Request | None = None
+    _content: bytes | None = None
+    _text: str | None = None
+    _encoding: str | None = None
+    _reason: bytes = b""
+    _extensions: dict[str, Any] | None = None
+    _informational: list[Response] | None = None
+    _trailers: Headers | None = None
+    _elapsed: float | None = None
+    _cookies: Cookies | None = None
+
+    def __init__(
+        self,
+        status_code: int,
+        *,
+        headers: HeaderTypes | None = None,
+        content: ContentTypes | None = None,
+        text: str | None = None,
+        html: str | None = None,
+        json: Any = None,
+        stream: Stream | None = None,
+        request: Request | None = None,
+        extensions: Mapping[str, Any] | None = None,
+        history: list[Response] | None = None,
+        trailers: HeaderTypes | None = None,
+        default_encoding: str | Callable[[bytes], str] = "utf-8",
+    ) -> None:
+        """Put a response together.
+
+        One of `content`, `text`, `html`, `json` is the content; its fields are added where they are
+        missing. `stream` is content too, and adds no fields. Raises `ValueError` for what HTTP does not
+        allow in a field, `TypeError` for content of no known kind.
+        """
+        self.status_code = status_code
+        self.headers = Headers(headers)
+        self.history = [] if history is None else list(history)
+        if request is not None:
+            self._request = request
+        if extensions:
+            self._extensions = dict(extensions)
+        if trailers is not None:
+            self._trailers = Headers(trailers)
+        if default_encoding != "utf-8":
+            self.default_encoding = default_encoding
+        if stream is not None:
+            self.stream = stream
+            return
+        fields, self.stream = encode_response(content, text, html, json)
+        if fields:
+            self._add_fields(fields)
+        if isinstance(self.stream, ByteStream):
+            self._decode_whole(self.stream.content)
+
+    @classmethod
+    def received(
+        cls,
+        status_code: int,
+        headers: RawHeaders,
+        stream: Stream,
+        *,
+        request: Request | None = None,
+        http_version: str = "HTTP/1.1",
+        reason: bytes = b"",
+        extensions: dict[str, Any] | None = None,
+    ) -> Response:
+        """Make a response of what an engine received: nothing is copied, and the stream is not read."""
+        response = cls.__new__(cls)
+        response.status_code = status_code
+        response.headers = Headers.from_raw(headers)
+        response.stream = stream
+        response.history = []
+        response._request = request
+        response.http_version = http_version
+        response._reason = reason
+        response._extensions = extensions
+        return response
+
+    def _add_fields(self, fields: list[tuple[bytes, bytes]]) -> None:
+        headers = self.headers
+        raw = headers.raw
+        if raw:
+            framed = "content-length" in headers or "transfer-encoding" in headers
+            has_type = "content-type" in headers
+            fields = [
+                field
+                for field in fields
+                if not (framed if field[0] == b"Content-Length" else has_type)
+            ]
+        if fields:
+            self.headers = Headers.from_raw(raw + fields)
+
+    def _decode_whole(self, content: bytes) -> None:
+        """Take content that is there as a whole, decoded if the headers say that it is coded."""
+        if content and "content-encoding" in self.headers:
+            content = b"".join(self._decoded(iter((content,))))
+        self._content = content
+        self.is_closed = True
+        self.is_stream_consumed = True
+
+    # --------------------------------------------------------------------------------- head
+
+    @property
+    def reason_phrase(self) -> str:
+        """The reason phrase that came (HTTP/1.1), or the one registered for the code."""
+        reason = self._reason
+        if not reason and self._extensions:
+            reason = self._extensions.get("reason_phrase", b"")
+        if reason:
+            return reason.decode("ascii", "replace")
+        from .status_codes import codes
+
+        return codes.get_reason_phrase(self.status_code)
+
+    reason = reason_phrase
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status_code < 400
+
+    @property
+    def is_informational(self) -> bool:
+        """Whether the status is 1xx."""
+        return 100 <= self.status_code <= 199
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status_code <= 299
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether the status is 3xx; see `has_redirect_location` for one that can be followed."""
+        return 300 <= self.status_code <= 399
+
+    @property
+    def is_client_error(self) -> bool:
+        """Whether the status is 4xx."""
+        return 400 <= self.status_code <= 499
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the status is 5xx."""
+        return 500 <= self.status_code <= 599
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is 4xx or 5xx."""
+        return 400 <= self.status_code <= 599
+
+    @property
+    def has_redirect_location(self) -> bool:
+        """Whether this is a redirect that can be followed (RFC 9110 section 15.4)."""
+        return self.status_code in _REDIRECTS and "location" in self.headers
+
+    def raise_for_status(self) -> Response:
+        """Return the response if it is a success. Raises `HTTPStatusError` if not (1xx and 3xx too)."""
+        request = self._request
+        if request is None:
+            raise RuntimeError(
+                "Cannot call `raise_for_status` as the request instance has not been set on this response."
+            )
+        if self.is_success:
+            return self
+        kind = _ERROR_KINDS.get(self.status_code // 100, "Invalid status code")
+        text = f"{kind} '{self.status_code} {self.reason_phrase}' for url '{request.url.masked}'"
+        if self.has_redirect_location:
+            text += f"\nRedirect location: '{self.headers['location']}'"
+        text += (
+            "\nFor more information check: "
+            f"https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/{self.status_code}"
+        )
+        raise HTTPStatusError(text, request=request, response=self)
+
+    @property
+    def request(self) -> Request:
+        """The request this answers. Raises `RuntimeError` while none has been set."""
+        if self._request is None:
+            raise RuntimeError("The request instance has not been set on this response.")
+        return self._request
+
+    @request.setter
+    def request(self, request: Request | None) -> None:
+        self._request = request
+
+    @property
+    def url(self) -> URL:
+        """The URL that answered: the last one, where redirects were followed."""
+        return self.request.url
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies that this response sets."""
+        if self._cookies is None:
+            from .cookies import Cookies
+
+            self._cookies = Cookies()
+            self._cookies.extract_cookies(self)
+        return self._cookies
+
+    @property
+    def links(self) -> dict[str | None, dict[str, str]]:
+        """The links of the Link field (RFC 8288), by relation, or by target where there is none."""
+        field = self.headers.get("link")
+        if field is None:
+            return {}
+        from .links import parse_links
+
+        return {link.get("rel") or link.get("url"): link for link in parse_links(field)}
+
+    @property
+    def next(self) -> Request | None:
+        """The request that following this redirect would send: `next_request` by its requests name."""
+        return self.next_request
+
+    @property
+    def informational(self) -> list[Response]:
+        """The 1xx responses that came before this one, in order (RFC 9110 section 15.2)."""
+        if self._informational is None:
+            self._informational = []
+        return self._informational
+
+    @informational.setter
+    def informational(self, responses: list[Response]) -> None:
+        self._informational = responses
+
+    @property
+    def trailers(self) -> Headers:
+        """The fields after the content; valid once it has been read (RFC 9110 section 6.5)."""
+        if self._trailers is not None:
+            return self._trailers
+        return Headers.from_raw(list(getattr(self.stream, "trailers", ())))
+
+    @trailers.setter
+    def trailers(self, trailers: HeaderTypes) -> None:
+        self._trailers = Headers(trailers)
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What belongs to this response beside HTTP: `http_version` and `reason_phrase`, as bytes, ..."""
+        if self._extensions is None:
+            self._extensions = {}
+        return self._extensions
+
+    @extensions.setter
+    def extensions(self, extensions: dict[str, Any]) -> None:
+        self._extensions = extensions
+
+    @property
+    def elapsed(self) -> timedelta:
+        """The time from sending the request to the end of the response.
+
+        Raises `RuntimeError` before it was read or closed.
+        """
+        if self._elapsed is None:
+            raise RuntimeError(
+                "'.elapsed' may only be accessed after the response has been read or closed."
+            )
+        from datetime import timedelta
+
+        return timedelta(seconds=self._elapsed)
+
+    @elapsed.setter
+    def elapsed(self, elapsed: timedelta | float) -> None:
+        self._elapsed = elapsed if isinstance(elapsed, (int, float)) else elapsed.total_seconds()
+
+    # ------------------------------------------------------------------------------ content
+
+    @property
+    def content(self) -> bytes:
+        """The content, decoded. Raises `ResponseNotRead` before `read()` or `aread()`."""
+        if self._content is None:
+            raise ResponseNotRead
+        return self._content
+
+    @property
+    def text(self) -> str:
+        """The content as text, in `encoding`; what is no text becomes U+FFFD."""
+        if self._text is None:
+            content = self.content
+            self._text = content.decode(self.encoding or "utf-8", "replace") if content else ""
+        return self._text
+
+    def json(self, **kwargs: Any) -> Any:
+        """Return the content, parsed as JSON (UTF-8, 16 or 32). Raises `ValueError` if it is none."""
+        from json import loads
+
+        return loads(self.content, **kwargs)
+
+    @property
+    def charset_encoding(self) -> str | None:
+        """The charset that the Content-Type field tells."""
+        from .text import charset_of
+
+        return charset_of(self.headers.get("content-type"))
+
+    @property
+    def encoding(self) -> str | None:
+        """The character set: what was set, or a byte order mark's, the headers', or `default_encoding`.
+
+        Setting it raises `ValueError` once `text` has been used, or for a character set that is none.
+        """
+        if self._encoding is None:
+            from .text import charset_by_mark, is_charset
+
+            encoding = charset_by_mark(self._content) if self._content else None
+            if encoding is None:
+                encoding = self.charset_encoding
+                if encoding is None or not is_charset(encoding):
+                    default = self.default_encoding
+                    encoding = (
+                        default if isinstance(default, str) else default(self._content or b"")
+                    )
+            if self._content is None:
+                return encoding
+            self._encoding = encoding
+        return self._encoding
+
+    @encoding.setter
+    def encoding(self, encoding: str | None) -> None:
+        if self._text is not None:
+            raise ValueError("Setting encoding after `text` has been accessed is not allowed.")
+        if encoding is not None:
+            from .text import is_charset
+
+            if not is_charset(encoding):
+                raise ValueError(f"Unknown character set {encoding!r}")
+        self._encoding = encoding
+
+    def _decoder(self) -> ContentDecoder | None:
+        """Return what undoes the content codings, None if there are none that are known."""
+        coding = self.headers.get("content-encoding")
+        if coding is None:
+            return None
+        from .codings import decoder_for
+
+        return decoder_for(coding)
+
+    def _decoded(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        decoder = self._decoder()
+        if decoder is None:
+            yield from parts
+            return
+        try:
+            for part in parts:
+                yield from decoder.decode(part)
+            yield from decoder.flush()
+        except RequestError as error:
+            raise self._blame(error)
+
+    def _blame(self, error: RequestError) -> RequestError:
+        """Let an error tell its request."""
+        if error._request is None and self._request is not None:
+            error.request = self._request
+        return error
+
+    def _begin(self) -> None:
+        if self.is_stream_consumed:
+            raise StreamConsumed
+        if self.is_closed:
+            raise StreamClosed
+        self.is_stream_consumed = True
+
+    def _finish(self) -> None:
+        """Keep what outlives the stream."""
+        trailers = getattr(self.stream, "trailers", ())
+        if trailers and self._trailers is None:
+            self._trailers = Headers.from_raw(list(trailers))
+
+    # --------------------------------------------------------------------- reading, blocking
+
+    def read(self) -> bytes:
+        """Read the whole content, keep it and return it."""
+        if self._content is None:
+            self._content = b"".join(self.iter_bytes())
+        return self._content
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Give the content, decoded, in parts as they come or of `chunk_size` bytes.
+
+        Raises `StreamConsumed` the second time, `DecodingError` where it does not decode.
+        """
+        if self._content is not None:
+            return slices(self._content, chunk_size)
+        if "content-encoding" not in self.headers:
+            return self.iter_raw(chunk_size)
+        parts = self._decoded(self.iter_raw())
+        return parts if chunk_size is None else in_chunks(parts, chunk_size)
+
+    def iter_content(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Do what `iter_bytes` does: its requests name."""
+        return self.iter_bytes(chunk_size)
+
+    def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
+        """Give the content as text, in parts as they come or of `chunk_size` characters."""
+        from .text import TextChunker, TextDecoder
+
+        decoder = TextDecoder(self.encoding or "utf-8")
+        chunker = TextChunker(chunk_size)
+        for part in self.iter_bytes():
+            yield from chunker.decode(decoder.decode(part))
+        yield from chunker.decode(decoder.flush())
+        yield from chunker.flush()
+
+    def iter_lines(self) -> Iterator[str]:
+        """Give the content as lines of text, without their ends."""
+        from .text import LineDecoder
+
+        decoder = LineDecoder()
+        for text in self.iter_text():
+            yield from decoder.decode(text)
+        yield from decoder.flush()
+
+    def iter_raw(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Give the content as it came, not decoded, in parts as they come or of `chunk_size` bytes."""
+        parts = self._iter_stream()
+        return parts if chunk_size is None else in_chunks(parts, chunk_size)
+
+    def _iter_stream(self) -> Iterator[bytes]:
+        stream = self.stream
+        if not isinstance(stream, SyncByteStream) and not hasattr(stream, "__iter__"):
+            raise RuntimeError(
+                "Attempted to call an sync iterator on an async stream: use aread(), aiter_bytes() "
+                "or another of the async methods."
+            )
+        self._begin()
+        self.num_bytes_downloaded = 0
+        try:
+            for part in stream:
+                self.num_bytes_downloaded += len(part)
+                yield part
+            self._finish()
+        except RequestError as error:
+            raise self._blame(error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the response and give its stream back. Content that was not read is lost."""
+        if not isinstance(self.stream, SyncByteStream) and not hasattr(self.stream, "close"):
+            raise RuntimeError("Attempted to call an sync close on an async stream: use aclose().")
+        if not self.is_closed:
+            self.is_closed = True
+            self.stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.iter_bytes()
+
+    # ------------------------------------------------------------------------ reading, async
+
+    async def aread(self) -> bytes:
+        """Read the whole content, keep it and return it."""
+        if self._content is None:
+            self._content = b"".join([part async for part in self.aiter_bytes()])
+        return self._content
+
+    async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """Give the content, decoded, in parts as they come or of `chunk_size` bytes.
+
+        Raises `StreamConsumed` the second time, `DecodingError` where it does not decode.
+        """
+        if self._content is not None:
+            for piece in slices(self._content, chunk_size):
+                yield piece
+            return
+        decoder = self._decoder()
+        chunker = ByteChunker(chunk_size)
+        try:
+            async for part in self._aiter_stream():
+                for decoded in (part,) if decoder is None else decoder.decode(part):
+                    for piece in chunker.cut(decoded):
+                        yield piece
+            for decoded in () if decoder is None else decoder.flush():
+                for piece in chunker.cut(decoded):
+                    yield piece
+        except RequestError as error:
+            raise self._blame(error)
+        for piece in chunker.flush():
+            yield piece
+
+    async def aiter_content(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """Do what `aiter_bytes` does."""
+        async for part in self.aiter_bytes(chunk_size):
+            yield part
+
+    async def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
+        """Give the content as text, in parts as they come or of `chunk_size` characters."""
+        from .text import TextChunker, TextDecoder
+
+        decoder = TextDecoder(self.encoding or "utf-8")
+        chunker = TextChunker(chunk_size)
+        async for part in self.aiter_bytes():
+            for text in chunker.decode(decoder.decode(part)):
+                yield text
+        for text in chunker.decode(decoder.flush()):
+            yield text
+        for text in chunker.flush():
+            yield text
+
+    async def aiter_lines(self) -> AsyncIterator[str]:
+        """Give the content as lines of text, without their ends."""
+        from .text import LineDecoder
+
+        decoder = LineDecoder()
+        async for text in self.aiter_text():
+            for line in decoder.decode(text):
+                yield line
+        for line in decoder.flush():
+            yield line
+
+    async def aiter_raw(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """Give the content as it came, not decoded, in parts as they come or of `chunk_size` bytes."""
+        chunker = ByteChunker(chunk_size)
+        async for part in self._aiter_stream():
+            for piece in chunker.cut(part):
+                yield piece
+        for piece in chunker.flush():
+            yield piece
+
+    async def _aiter_stream(self) -> AsyncIterator[bytes]:
+        stream = self.stream
+        if not isinstance(stream, AsyncByteStream) and not hasattr(stream, "__aiter__"):
+            raise RuntimeError(
+                "Attempted to call an async iterator on a sync stream: use read(), iter_bytes() "
+                "or another of the sync methods."
+            )
+        self._begin()
+        self.num_bytes_downloaded = 0
+        try:
+            async for part in stream:
+                self.num_bytes_downloaded += len(part)
+                yield part
+            self._finish()
+        except GeneratorExit:
+            raise  # nothing may be awaited here: whoever gave up reading closes
+        except BaseException as error:
+            await self.aclose()
+            if isinstance(error, RequestError):
+                self._blame(error)
+            raise
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the response and give its stream back. Content that was not read is lost."""
+        if not isinstance(self.stream, AsyncByteStream) and not hasattr(self.stream, "aclose"):
+            raise RuntimeError("Attempted to call an async close on a sync stream: use close().")
+        if not self.is_closed:
+            self.is_closed = True
+            await self.stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    # ---------------------------------------------------------------------------- as an object
+
+    def __repr__(self) -> str:
+        phrase = self.reason_phrase
+        return f"<{type(self).__name__} [{self.status_code}{f' {phrase}' if phrase else ''}]>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__, is_closed=True)
+        for name in ("stream", "_extensions", "next_request", "_cookies"):
+            state.pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.stream = ClosedStream() if self._content is None else ByteStream(self._content)
