@@ -30,10 +30,14 @@ class LengthReader:
 
     def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
         """Take what belongs to the content and return where it ends."""
-        stop = min(position + self._remaining, len(data))
+        stop = position + self._remaining
+        end = len(data)
+        if stop > end:
+            self._remaining = stop - end
+            stop = end
+        else:
+            self.complete = True
         pieces.append(bytes(data[position:stop]))
-        self._remaining -= stop - position
-        self.complete = not self._remaining
         return stop
 
 

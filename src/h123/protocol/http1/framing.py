@@ -18,7 +18,7 @@ from .syntax import (
     list_members,
 )
 
-_LENGTH_DIGITS = 18
+LENGTH_DIGITS = 18
 """Under 10^18 bytes: it fits the signed 64 bits of whoever stands behind us, and no content is larger."""
 
 
@@ -84,7 +84,7 @@ def _length(value: bytes) -> int:
                 "Content-Length more than once", rule="content-length-repeated"
             )
         raise RemoteProtocolError("Content-Length is no number", rule="content-length-malformed")
-    if len(value) > _LENGTH_DIGITS:
+    if len(value) > LENGTH_DIGITS:
         raise RemoteProtocolError(
             "Content-Length beyond all measure", status=413, rule="content-length-too-large"
         )
@@ -96,6 +96,8 @@ def persists(known: Known, version: str) -> bool:
     value = known.get(CONNECTION)
     if value is None:
         return version == "HTTP/1.1"
+    if value == b"keep-alive":  # what most say
+        return True
     options = list_members(value)
     return b"close" not in options and (version == "HTTP/1.1" or b"keep-alive" in options)
 

@@ -16,15 +16,15 @@ from typing import Final
 from ..errors import RemoteProtocolError
 from ..events import Headers, RequestReceived
 from ..limits import Limits
+from .reason import USUAL_STATUS_LINES
 from .syntax import (
     CONTENT_LENGTH,
     FIELD,
     HOST,
-    KINDS,
+    PLAIN,
     TARGET,
     TOKEN,
     TRANSFER_ENCODING,
-    WHITESPACE,
     is_host,
     is_host_and_port,
     is_token,
@@ -35,7 +35,7 @@ from .syntax import (
 Known = dict[bytes, bytes]
 """The fields that HTTP/1.1 itself reads: lower-case name to value, several lines joined by commas."""
 
-_METHODS: Final = frozenset(
+METHODS: Final = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
 )
 _VERSIONS: Final = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
@@ -44,11 +44,13 @@ _VERSIONS: Final = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
 def parse_request(head: bytes, stream_id: int, limits: Limits) -> tuple[RequestReceived, Known]:
     """Read a request's head, given without the empty line that ends it."""
     lines = _lines(head)
-    start = lines.pop(0).split(b" ")
-    if len(start) != 3:
-        raise RemoteProtocolError("the request line is not three words", rule="request-line")
-    method, target, version_word = start
-    if method not in _METHODS and not is_token(method):
+    try:
+        method, target, version_word = lines.pop(0).split(b" ")
+    except ValueError:
+        raise RemoteProtocolError(
+            "the request line is not three words", rule="request-line"
+        ) from None
+    if method not in METHODS and not is_token(method):
         raise RemoteProtocolError("the method is no token", rule="method")
     version = _VERSIONS.get(version_word)
     if version is None:
@@ -92,16 +94,26 @@ def parse_response(head: bytes, limits: Limits) -> tuple[str, int, bytes, Header
         head = _unfolded(head)
     lines = _lines(head)
     line = lines.pop(0)
-    version_word, _, rest = line.partition(b" ")
-    version = _VERSIONS.get(version_word)
-    if version is None:
-        raise _version_fault(version_word)
-    # Servers leave out the space when there is no reason, though the grammar wants it (section 4).
-    digits, space, reason = rest[:3], rest[3:4], rest[4:]
-    if len(digits) != 3 or not digits.isdigit() or digits < b"100" or space not in (b"", b" "):
-        raise RemoteProtocolError("the status is no number of three digits", rule="status-line")
+    usual = USUAL_STATUS_LINES.get(line)
+    if usual is not None:
+        version = "HTTP/1.1"
+        status, reason = usual
+    else:
+        version, status, reason = _parse_status_line(line)
     headers, known = parse_fields(lines, limits)
-    return version, int(digits), reason, headers, known
+    return version, status, reason, headers, known
+
+
+def _parse_status_line(line: bytes) -> tuple[str, int, bytes]:
+    word, _, rest = line.partition(b" ")
+    version = _VERSIONS.get(word)
+    if version is None:
+        raise _version_fault(word)
+    # Servers leave out the space when there is no reason, though the grammar wants it (section 4).
+    status, space, reason = rest[:3], rest[3:4], rest[4:]
+    if len(status) != 3 or not status.isdigit() or status < b"100" or space not in (b"", b" "):
+        raise RemoteProtocolError("the status is no number of three digits", rule="status-line")
+    return version, int(status), reason
 
 
 def parse_trailers(section: bytes, limits: Limits) -> Headers:
@@ -121,17 +133,19 @@ def parse_fields(lines: list[bytes], limits: Limits) -> tuple[Headers, Known]:
     known: Known = {}
     for line in lines:
         name, colon, value = line.partition(b":")
-        value = value.strip(WHITESPACE)
-        kind = KINDS.get(name)
-        if kind is None or not colon:
+        value = value.strip()  # SP and HTAB: no other whitespace is left in it
+        headers.append((name, value))
+        if name not in PLAIN or not colon:
             kind = kind_of(name) if colon else None
             if kind is None:
                 raise _field_fault(line)
-        headers.append((name, value))
-        if kind:
-            known[kind] = known[kind] + b"," + value if kind in known else value
-            if kind == HOST and value != known[kind]:
-                raise RemoteProtocolError("several Host fields", rule="host-repeated")
+            if kind:
+                if kind not in known:
+                    known[kind] = value
+                elif kind != HOST:
+                    known[kind] += b"," + value
+                else:
+                    raise RemoteProtocolError("several Host fields", rule="host-repeated")
     return headers, known
 
 

@@ -72,6 +72,9 @@ _LINES: Final = {
     status: b"HTTP/1.1 %d %b" % (status, phrase) for status, phrase in _PHRASES.items()
 }
 
+USUAL_STATUS_LINES: Final = {line: (status, _PHRASES[status]) for status, line in _LINES.items()}
+"""What nearly every server sends, read already: status line to status and reason."""
+
 
 def status_line(status: int) -> bytes:
     """Return the status line without its CRLF. A status that has no phrase has an empty one."""

@@ -32,12 +32,7 @@ CONNECTION: Final = b"connection"
 UPGRADE: Final = b"upgrade"
 EXPECT: Final = b"expect"
 
-_SPECIAL: Final = {
-    name: name for name in (HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, EXPECT)
-}
-
 _FREQUENT: Final = (
-    b"Host Content-Length Transfer-Encoding Connection Upgrade Expect "
     b"Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Headers "
     b"Access-Control-Allow-Methods Access-Control-Allow-Origin Age Allow Alt-Svc Alt-Used Authorization "
     b"Cache-Control CF-Ray Content-Disposition Content-Encoding Content-Language Content-Location "
@@ -53,23 +48,31 @@ _FREQUENT: Final = (
     b"X-Request-ID X-Requested-With X-XSS-Protection"
 ).split()
 
-KINDS: Final[dict[bytes, bytes]] = {
-    spelling: _SPECIAL.get(name.lower(), b"")
-    for name in _FREQUENT
-    for spelling in (name, name.lower())
-}
-"""Names that are seen every day, as spelled on the wire, and what they are to the engine.
+PLAIN: Final = frozenset(_FREQUENT) | frozenset(name.lower() for name in _FREQUENT)
+"""Names that are seen every day, as spelled on the wire, and mean nothing to HTTP/1.1 itself.
 
-The value is the lower-case name of a field that HTTP/1.1 itself reads, and empty for all others. One
-look-up tells that a name is a token and whether it matters.
+One look-up tells that such a name is a token and that the engine need not look at its value.
 """
+
+_SPECIAL: Final = {
+    spelling: name
+    for name in (HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, EXPECT)
+    for spelling in (name, name.title())
+}
 
 
 def kind_of(name: bytes) -> bytes | None:
-    """Return what a name that is not in `KINDS` is to the engine, or None if it is no token."""
-    if not name or name.translate(None, TOKEN):
-        return None
-    return _SPECIAL.get(name.lower(), b"")
+    """Return what a name that is not in `PLAIN` is to the engine.
+
+    That is the lower-case name of a field which HTTP/1.1 itself reads, and empty for all others. None is
+    returned for what is no token, and so no name.
+    """
+    kind = _SPECIAL.get(name)
+    if kind is None:
+        if not name or name.translate(None, TOKEN):
+            return None
+        kind = _SPECIAL.get(name.lower(), b"")
+    return kind
 
 
 def is_token(value: bytes) -> bool:

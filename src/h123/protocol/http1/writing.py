@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from ..errors import LocalProtocolError
 from ..events import Headers
-from .head import Known
+from .framing import LENGTH_DIGITS
+from .head import METHODS, Known
 from .syntax import (
     CONTENT_LENGTH,
     FIELD,
     HOST,
-    KINDS,
+    PLAIN,
     TARGET,
     TRANSFER_ENCODING,
-    is_host,
     is_token,
     kind_of,
 )
@@ -36,20 +36,19 @@ def encode_fields(headers: Headers, lines: list[bytes]) -> Known:
     """
     known: Known = {}
     for field in headers:
-        name = field[0]
-        kind = KINDS.get(name)
-        if kind is None:
+        lines.append(b": ".join(field))
+        if field[0] not in PLAIN:
+            name = field[0]
             kind = kind_of(name)
             if kind is None:
                 raise LocalProtocolError(f"{name!r} is no field name")
-        if kind:
-            if kind not in known:
-                known[kind] = field[1]
-            elif kind == HOST:
-                raise LocalProtocolError("several Host fields")
-            else:
-                known[kind] += b"," + field[1]
-        lines.append(b": ".join(field))
+            if kind:
+                if kind not in known:
+                    known[kind] = field[1]
+                elif kind != HOST:
+                    known[kind] += b"," + field[1]
+                else:
+                    raise LocalProtocolError("several Host fields")
     return known
 
 
@@ -69,44 +68,30 @@ def without_framing(headers: Headers) -> Headers:
     ]
 
 
-def declared_length(known: Known) -> int | None:
-    """Return the Content-Length that the user gave, None if there is none."""
+def declared_framing(known: Known) -> tuple[bool, int | None]:
+    """Return what the user's headers say of the content: whether it is chunked, and its length."""
     value = known.get(CONTENT_LENGTH)
-    if value is None:
-        return None
-    if not value.isdigit() or len(value) > 18:
-        raise LocalProtocolError(f"{value!r} is no Content-Length")
-    return int(value)
-
-
-def declares_chunked(known: Known) -> bool:
-    """Say whether the user gave `Transfer-Encoding: chunked`, the only one there is."""
     coding = known.get(TRANSFER_ENCODING)
-    if coding is None:
-        return False
-    if CONTENT_LENGTH in known:
-        raise LocalProtocolError("both Content-Length and Transfer-Encoding")
-    if coding.lower() != b"chunked":
-        raise LocalProtocolError(f"{coding!r} is no Transfer-Encoding that can be sent")
-    return True
+    if coding is not None:
+        if value is not None:
+            raise LocalProtocolError("both Content-Length and Transfer-Encoding")
+        if coding.lower() != b"chunked":
+            raise LocalProtocolError(f"{coding!r} is no Transfer-Encoding that can be sent")
+        return True, None
+    if value is None:
+        return False, None
+    if not value.isdigit() or len(value) > LENGTH_DIGITS:
+        raise LocalProtocolError(f"{value!r} is no Content-Length")
+    return False, int(value)
 
 
 def request_line(method: bytes, target: bytes) -> bytes:
     """Return a request line without its CRLF (RFC 9112 section 3)."""
-    if not is_token(method):
+    if method not in METHODS and not is_token(method):
         raise LocalProtocolError(f"{method!r} is no method")
     if not target or target.translate(None, TARGET):
         raise LocalProtocolError(f"{target!r} is no request-target")
-    return b"%b %b HTTP/1.1" % (method, target)
-
-
-def check_host(known: Known) -> None:
-    """Raise if the request's Host is missing, there are several, or it is malformed (section 3.2)."""
-    host = known.get(HOST)
-    if host is None:
-        raise LocalProtocolError("a request needs a Host field or an authority")
-    if not is_host(host.strip(b" \t")):
-        raise LocalProtocolError(f"{host!r} is no host")
+    return b" ".join((method, target, b"HTTP/1.1"))
 
 
 def encode_trailers(headers: Headers) -> bytes:
