@@ -117,7 +117,11 @@ class Backend(ABC):
 
     @abstractmethod
     def poller(self, sock: socket.socket, *, wakeable: bool = False) -> Poller:
-        """Return a poller for this non-blocking socket. `wake` may be used only if `wakeable` was asked."""
+        """Return a poller for this non-blocking socket.
+
+        Only with `wakeable` does `wake` end a wait in progress, and else just the next one: with threads it
+        costs a second file.
+        """
 
     @abstractmethod
     async def resolve(

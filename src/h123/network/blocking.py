@@ -56,7 +56,7 @@ class BlockingWaiter(Waiter):
 class BlockingPoller(Poller):
     """`poll` on one socket and, if it was asked to be wakeable, on an eventfd beside it."""
 
-    __slots__ = ("_events", "_file_number", "_poll", "_sock", "_wake")
+    __slots__ = ("_events", "_file_number", "_poll", "_sock", "_wake", "_woken")
 
     def __init__(self, sock: socket.socket, wakeable: bool) -> None:
         self._sock = sock
@@ -64,6 +64,7 @@ class BlockingPoller(Poller):
         self._file_number = -1  # what `_poll` watches now: -1 is nothing
         self._events = 0
         self._wake = _Wake() if wakeable else None
+        self._woken = False  # where there is no `_wake`
         if self._wake is not None:
             self._poll.register(self._wake, select.POLLIN)
 
@@ -77,6 +78,9 @@ class BlockingPoller(Poller):
             self._register(number, events)
         wake = self._wake
         if wake is None:
+            if self._woken:
+                self._woken = False
+                return True
             return self._wait(timeout)
         if not wake.begin():
             return True
@@ -110,10 +114,11 @@ class BlockingPoller(Poller):
             self._file_number = number
 
     def wake(self) -> None:
-        """End the wait in progress early, or the next one. Any thread may call it."""
+        """End the wait in progress early (if made wakeable), or the next one. Any thread may call it."""
         if self._wake is None:
-            raise RuntimeError("this poller was not made wakeable")
-        self._wake.set()
+            self._woken = True
+        else:
+            self._wake.set()
 
     def close(self) -> None:
         """Free the eventfd; a thread that waits is woken."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .backend import Address, Backend
 from .errors import failure, reason, timed_out
-from .stream import SocketStream
+from .stream import SocketStream, Stream
 
 if TYPE_CHECKING:
     import ssl
@@ -147,16 +147,16 @@ async def open_unix(backend: Backend, path: str, timeout: float | None) -> Socke
 
 async def start_tls(
     backend: Backend,
-    stream: SocketStream,
+    stream: Stream,
     context: ssl.SSLContext,
     server_hostname: str | None,
     timeout: float | None,
     server_side: bool = False,
 ) -> TLSStream:
-    """Speak TLS from here on, on a plain stream whose bytes so far were all read and sent.
+    """Speak TLS from here on, over a stream whose bytes so far were all read: a socket's, or TLS itself.
 
-    The given stream must not be used any more, whatever happens: when this fails it is closed.
-    `server_hostname` (a name or a literal address) is what a client checks and sends; a server gives None.
+    The given stream belongs to the new one; when this fails it is closed. `server_hostname` (a name or a
+    literal address) is what a client checks and sends; a server gives None.
 
     Raises `ssl.SSLCertVerificationError`, other kinds of `ssl.SSLError`, `ConnectionError` or `TimeoutError`,
     with a message for people.

@@ -138,6 +138,10 @@ class MemoryStream(Stream):
         self._check_open("writing to")
         self.outgoing.ended = True
 
+    def interrupt(self) -> None:
+        """End both directions; see `Stream.interrupt`."""
+        self.incoming.ended = self.outgoing.ended = True
+
     def reset(self) -> None:
         """Break the connection as a RST does: the other end may still read what had come."""
         error = failure(errno.ECONNRESET, "connection reset by the peer")

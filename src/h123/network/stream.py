@@ -1,6 +1,6 @@
 """Connected byte streams: `Stream` is what everything above sees, `SocketStream` is TCP or a Unix socket.
 
-`tls_stream` has the one that speaks TLS. No stream ever waits: what can not be read or sent now is told by
+`tls_stream` puts TLS over one. No stream ever waits: what can not be read or sent now is told by
 the result, and a `Poller` (or an event loop's `watch`) says when to try again. A stream is used by one
 thread at a time: its owner holds a lock.
 """
@@ -20,7 +20,7 @@ READ_SIZE = 65536
 """Bytes taken at a time. More costs more a byte: large buffers come from the system each time."""
 
 _JOIN_SIZE = 65536
-"""Small pieces that wait are joined up to this many bytes: one call, or full TLS records."""
+"""Small pieces that wait are joined up to this many bytes, to leave in one call."""
 
 
 class Stream(ABC):
@@ -71,9 +71,14 @@ class Stream(ABC):
     def close(self) -> None:
         """Close at once, without waiting: what is unsent is lost. TLS says so if it can. Idempotent."""
 
-    def wanted(self, read: bool, write: bool) -> tuple[bool, bool]:
-        """Return what to wait for on the socket so as to read, or write: TLS may need the other one."""
-        return read, write
+    @property
+    def has_pending(self) -> bool:
+        """Whether `read` would give something that polling the socket does not show."""
+        return False
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Make a poll of the socket in another thread return, and every later read tell the end."""
 
     @abstractmethod
     def fileno(self) -> int:
@@ -140,8 +145,6 @@ class SocketStream(Stream):
             self._queue.append(data)
             self._offset = sent
             self.unsent = len(data) - sent
-            if sent:  # perhaps it took one record, or one buffer, of several
-                self.flush()
 
     def flush(self) -> None:
         """Send what can be sent now; see `Stream.flush`."""
@@ -211,6 +214,13 @@ class SocketStream(Stream):
             self._queue.clear()
             self._offset = self.unsent = 0
             self.sock.close()
+
+    def interrupt(self) -> None:
+        """Shut the socket down both ways, without closing it."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the peer was faster
+            pass
 
     def fileno(self) -> int:
         """Return the socket's number, -1 when closed."""
