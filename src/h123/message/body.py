@@ -97,7 +97,7 @@ class ByteStream(DualByteStream):
     __slots__ = ("content", "content_length")
 
     is_replayable = True
-    content_length: int  # type: ignore[misc]  # always known here
+    content_length: int
 
     def __init__(self, stream: bytes = b"") -> None:
         self.content = stream

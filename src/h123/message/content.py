@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FORM = b"application/x-www-form-urlencoded"
 
 
-def encode_content(content: ContentTypes) -> tuple[Fields, Stream]:
+def encode_content(content: Any) -> tuple[Fields, Stream]:
     """Return fields and stream of content that is given as it is to be sent.
 
     Raises `TypeError` for what is neither bytes, text, a binary file nor an iterable of bytes.
@@ -59,7 +59,7 @@ def encode_content(content: ContentTypes) -> tuple[Fields, Stream]:
 
 def encode_request(
     content: ContentTypes | None,
-    data: FormTypes | ContentTypes | None,
+    data: Any,
     files: FilesTypes | None,
     json: object,
     content_type: str | None,
@@ -74,7 +74,7 @@ def encode_request(
     if files:
         from .multipart import MultipartStream, boundary_of
 
-        multipart = MultipartStream(data if data else (), files, boundary_of(content_type))  # type: ignore[arg-type]  # refused there if it is no form
+        multipart = MultipartStream(data or (), files, boundary_of(content_type))
         fields = [(b"Content-Type", multipart.content_type.encode("ascii"))]
         return _length_field(multipart) + fields, multipart
     if data is not None:

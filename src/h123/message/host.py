@@ -1,5 +1,6 @@
-"""A URL's host: names, internationalized names, IPv4 and IPv6 addresses (RFC 3986 section 3.2.2, WHATWG
-URL standard section 3.5, RFC 6874 for zones).
+"""A URL's host: names, internationalized names, IPv4 and IPv6 addresses.
+
+RFC 3986 section 3.2.2, WHATWG URL standard section 3.5, RFC 6874 for zones.
 
 What a browser takes for an address is one here too: `127.1` and `0x7f000001` are 127.0.0.1, so that a
 filter which looks at `url.host` sees the address that will be connected to.

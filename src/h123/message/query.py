@@ -80,7 +80,7 @@ class QueryParams(Mapping[str, str]):
     __slots__ = ("_dict",)
 
     def __init__(self, *args: QueryParamTypes | None, **kwargs: Any) -> None:
-        """Raises `TypeError` for more than one argument, or one beside keywords."""
+        """Read parameters. Raises `TypeError` for several arguments, or one beside keywords."""
         if len(args) > 1 or (args and kwargs):
             raise TypeError("QueryParams takes one argument, or keywords")
         value = args[0] if args else kwargs

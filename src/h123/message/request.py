@@ -203,7 +203,7 @@ class Request:
         """Give the content in parts, as they come."""
         if self._content is not None:
             return iter((self._content,) if self._content else ())
-        if not isinstance(self.stream, SyncByteStream) and not hasattr(self.stream, "__iter__"):
+        if not isinstance(self.stream, SyncByteStream):
             raise RuntimeError(
                 "This request's content is an async stream: use aread() or aiter_bytes()."
             )
@@ -213,7 +213,7 @@ class Request:
         """Give the content in parts, as they come."""
         if self._content is not None:
             return ByteStream(self._content).__aiter__()
-        if not isinstance(self.stream, AsyncByteStream) and not hasattr(self.stream, "__aiter__"):
+        if not isinstance(self.stream, AsyncByteStream):
             raise RuntimeError(
                 "This request's content is a sync stream: use read() or iter_bytes()."
             )

@@ -14,21 +14,19 @@ from .body import (
 from .content import encode_response
 from .exceptions import HTTPStatusError, RequestError, ResponseNotRead, StreamClosed, StreamConsumed
 from .headers import Headers
+from .response_head import ResponseHead
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-    from datetime import timedelta
     from typing import Any, Self
 
     from .codings import ContentDecoder
     from .content import ContentTypes, Stream
-    from .cookies import Cookies
     from .headers import HeaderTypes, RawHeaders
     from .request import Request
-    from .url import URL
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 _ERROR_KINDS = {
     1: "Informational response",
     3: "Redirect response",
@@ -37,7 +35,7 @@ _ERROR_KINDS = {
 }
 
 
-class Response:
+class Response(ResponseHead):
     """A response: status, headers, content.
 
     Its content is there at once (`content`, `text`, `json()`), or comes as a stream: iterate it once, or
@@ -45,31 +43,16 @@ class Response:
     it came.
     """
 
-    status_code: int
-    headers: Headers
-    stream: Stream
-    history: list[Response]
-    next_request: Request | None = None
-    """The request that following this redirect would send, where redirects are not followed."""
     is_closed: bool = False
     is_stream_consumed: bool = False
     num_bytes_downloaded: int = 0
     """Bytes of content that have come, as they were coded."""
-    http_version: str = "HTTP/1.1"
-    """`"HTTP/1.0"`, `"HTTP/1.1"`, `"HTTP/2"` or `"HTTP/3"`."""
     default_encoding: str | Callable[[bytes], str] = "utf-8"
     """The character set where the headers tell none: its name, or what finds it from the content."""
 
-    _request: Request | None = None
     _content: bytes | None = None
     _text: str | None = None
     _encoding: str | None = None
-    _reason: bytes = b""
-    _extensions: dict[str, Any] | None = None
-    _informational: list[Response] | None = None
-    _trailers: Headers | None = None
-    _elapsed: float | None = None
-    _cookies: Cookies | None = None
 
     def __init__(
         self,
@@ -132,7 +115,7 @@ class Response:
         response.stream = stream
         response.history = []
         response._request = request
-        response.http_version = http_version
+        response._http_version = http_version
         response._reason = reason
         response._extensions = extensions
         return response
@@ -159,63 +142,9 @@ class Response:
         self.is_closed = True
         self.is_stream_consumed = True
 
-    # --------------------------------------------------------------------------------- head
+    # ------------------------------------------------------------------------------ content
 
-    @property
-    def reason_phrase(self) -> str:
-        """The reason phrase that came (HTTP/1.1), or the one registered for the code."""
-        reason = self._reason
-        if not reason and self._extensions:
-            reason = self._extensions.get("reason_phrase", b"")
-        if reason:
-            return reason.decode("ascii", "replace")
-        from .status_codes import codes
-
-        return codes.get_reason_phrase(self.status_code)
-
-    reason = reason_phrase
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is below 400."""
-        return self.status_code < 400
-
-    @property
-    def is_informational(self) -> bool:
-        """Whether the status is 1xx."""
-        return 100 <= self.status_code <= 199
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status_code <= 299
-
-    @property
-    def is_redirect(self) -> bool:
-        """Whether the status is 3xx; see `has_redirect_location` for one that can be followed."""
-        return 300 <= self.status_code <= 399
-
-    @property
-    def is_client_error(self) -> bool:
-        """Whether the status is 4xx."""
-        return 400 <= self.status_code <= 499
-
-    @property
-    def is_server_error(self) -> bool:
-        """Whether the status is 5xx."""
-        return 500 <= self.status_code <= 599
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the status is 4xx or 5xx."""
-        return 400 <= self.status_code <= 599
-
-    @property
-    def has_redirect_location(self) -> bool:
-        """Whether this is a redirect that can be followed (RFC 9110 section 15.4)."""
-        return self.status_code in _REDIRECTS and "location" in self.headers
-
-    def raise_for_status(self) -> Response:
+    def raise_for_status(self) -> Self:
         """Return the response if it is a success. Raises `HTTPStatusError` if not (1xx and 3xx too)."""
         request = self._request
         if request is None:
@@ -233,100 +162,6 @@ class Response:
             f"https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/{self.status_code}"
         )
         raise HTTPStatusError(text, request=request, response=self)
-
-    @property
-    def request(self) -> Request:
-        """The request this answers. Raises `RuntimeError` while none has been set."""
-        if self._request is None:
-            raise RuntimeError("The request instance has not been set on this response.")
-        return self._request
-
-    @request.setter
-    def request(self, request: Request | None) -> None:
-        self._request = request
-
-    @property
-    def url(self) -> URL:
-        """The URL that answered: the last one, where redirects were followed."""
-        return self.request.url
-
-    @property
-    def cookies(self) -> Cookies:
-        """The cookies that this response sets."""
-        if self._cookies is None:
-            from .cookies import Cookies
-
-            self._cookies = Cookies()
-            self._cookies.extract_cookies(self)
-        return self._cookies
-
-    @property
-    def links(self) -> dict[str | None, dict[str, str]]:
-        """The links of the Link field (RFC 8288), by relation, or by target where there is none."""
-        field = self.headers.get("link")
-        if field is None:
-            return {}
-        from .links import parse_links
-
-        return {link.get("rel") or link.get("url"): link for link in parse_links(field)}
-
-    @property
-    def next(self) -> Request | None:
-        """The request that following this redirect would send: `next_request` by its requests name."""
-        return self.next_request
-
-    @property
-    def informational(self) -> list[Response]:
-        """The 1xx responses that came before this one, in order (RFC 9110 section 15.2)."""
-        if self._informational is None:
-            self._informational = []
-        return self._informational
-
-    @informational.setter
-    def informational(self, responses: list[Response]) -> None:
-        self._informational = responses
-
-    @property
-    def trailers(self) -> Headers:
-        """The fields after the content; valid once it has been read (RFC 9110 section 6.5)."""
-        if self._trailers is not None:
-            return self._trailers
-        return Headers.from_raw(list(getattr(self.stream, "trailers", ())))
-
-    @trailers.setter
-    def trailers(self, trailers: HeaderTypes) -> None:
-        self._trailers = Headers(trailers)
-
-    @property
-    def extensions(self) -> dict[str, Any]:
-        """What belongs to this response beside HTTP: `http_version` and `reason_phrase`, as bytes, ..."""
-        if self._extensions is None:
-            self._extensions = {}
-        return self._extensions
-
-    @extensions.setter
-    def extensions(self, extensions: dict[str, Any]) -> None:
-        self._extensions = extensions
-
-    @property
-    def elapsed(self) -> timedelta:
-        """The time from sending the request to the end of the response.
-
-        Raises `RuntimeError` before it was read or closed.
-        """
-        if self._elapsed is None:
-            raise RuntimeError(
-                "'.elapsed' may only be accessed after the response has been read or closed."
-            )
-        from datetime import timedelta
-
-        return timedelta(seconds=self._elapsed)
-
-    @elapsed.setter
-    def elapsed(self, elapsed: timedelta | float) -> None:
-        self._elapsed = elapsed if isinstance(elapsed, (int, float)) else elapsed.total_seconds()
-
-    # ------------------------------------------------------------------------------ content
 
     @property
     def content(self) -> bytes:
@@ -408,13 +243,13 @@ class Response:
                 yield from decoder.decode(part)
             yield from decoder.flush()
         except RequestError as error:
-            raise self._blame(error)
+            self._blame(error)
+            raise
 
-    def _blame(self, error: RequestError) -> RequestError:
+    def _blame(self, error: RequestError) -> None:
         """Let an error tell its request."""
         if error._request is None and self._request is not None:
             error.request = self._request
-        return error
 
     def _begin(self) -> None:
         if self.is_stream_consumed:
@@ -480,7 +315,7 @@ class Response:
 
     def _iter_stream(self) -> Iterator[bytes]:
         stream = self.stream
-        if not isinstance(stream, SyncByteStream) and not hasattr(stream, "__iter__"):
+        if not isinstance(stream, SyncByteStream):
             raise RuntimeError(
                 "Attempted to call an sync iterator on an async stream: use aread(), aiter_bytes() "
                 "or another of the async methods."
@@ -493,13 +328,14 @@ class Response:
                 yield part
             self._finish()
         except RequestError as error:
-            raise self._blame(error)
+            self._blame(error)
+            raise
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the response and give its stream back. Content that was not read is lost."""
-        if not isinstance(self.stream, SyncByteStream) and not hasattr(self.stream, "close"):
+        if not isinstance(self.stream, SyncByteStream):
             raise RuntimeError("Attempted to call an sync close on an async stream: use aclose().")
         if not self.is_closed:
             self.is_closed = True
@@ -542,7 +378,8 @@ class Response:
                 for piece in chunker.cut(decoded):
                     yield piece
         except RequestError as error:
-            raise self._blame(error)
+            self._blame(error)
+            raise
         for piece in chunker.flush():
             yield piece
 
@@ -587,7 +424,7 @@ class Response:
 
     async def _aiter_stream(self) -> AsyncIterator[bytes]:
         stream = self.stream
-        if not isinstance(stream, AsyncByteStream) and not hasattr(stream, "__aiter__"):
+        if not isinstance(stream, AsyncByteStream):
             raise RuntimeError(
                 "Attempted to call an async iterator on a sync stream: use read(), iter_bytes() "
                 "or another of the sync methods."
@@ -610,7 +447,7 @@ class Response:
 
     async def aclose(self) -> None:
         """Close the response and give its stream back. Content that was not read is lost."""
-        if not isinstance(self.stream, AsyncByteStream) and not hasattr(self.stream, "aclose"):
+        if not isinstance(self.stream, AsyncByteStream):
             raise RuntimeError("Attempted to call an async close on a sync stream: use close().")
         if not self.is_closed:
             self.is_closed = True

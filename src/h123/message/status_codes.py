@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 
 class codes(IntEnum):  # noqa: N801  # the name that requests and httpx gave it
     """Status codes by name: `codes.NOT_FOUND`, `codes.not_found` and 404 are the same number."""
 
     phrase: str
 
-    def __new__(cls, value: int, phrase: str = "") -> codes:
+    def __new__(cls, value: int, phrase: str = "") -> Self:
         """Make a member that knows its phrase."""
         code = int.__new__(cls, value)
         code._value_ = value

@@ -1,5 +1,6 @@
-"""URL: parsed once, immutable, equal to its own text (RFC 3986, with the WHATWG URL standard where
-browsers have settled what the RFC leaves open).
+"""URL: parsed once, immutable, equal to its own text.
+
+RFC 3986, with the WHATWG URL standard where browsers have settled what the RFC leaves open.
 
 Parsing keeps what is percent-encoded and encodes what must be, lower-cases scheme and host, drops the
 scheme's default port, resolves dot segments of an absolute URL, and takes a backslash of an http URL for

@@ -1,5 +1,6 @@
-"""What a URL consists of, and how text becomes it: the parser under `URL` (RFC 3986 section 3, and the
-WHATWG URL standard where browsers have settled what the RFC leaves open).
+"""What a URL consists of, and how text becomes it: the parser under `URL`.
+
+RFC 3986 section 3, and the WHATWG URL standard where browsers have settled what the RFC leaves open.
 
 Text is cut with `partition` and checked with `bytes.translate`: an ordinary URL costs some microseconds,
 and one that was parsed before a lookup.
@@ -68,6 +69,7 @@ class Parts:
 
     @property
     def netloc(self) -> str:
+        """Host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
@@ -186,8 +188,9 @@ def _parse_port(scheme: str, port: str) -> int | None:
 
 
 def parse_received(scheme: bytes, authority: bytes, target: bytes) -> Parts:
-    """Return the parts of a received request's URL: its target may have any of its forms (RFC 9112
-    section 3.2), and be anything. Raises `InvalidURL` if the authority is none.
+    """Return the parts of a received request's URL. Raises `InvalidURL` if the authority is none.
+
+    The target may have any of its forms (RFC 9112 section 3.2), and consist of anything.
     """
     if target[:1] != b"/":
         if b"://" in target:
@@ -231,9 +234,9 @@ def replace(parts: Parts, given: dict[str, Any]) -> Parts:
         params = QueryParams(given["params"])
         texts["query"] = str(params) if params else None
     if "raw_path" in texts:
-        path, mark, query = (texts.pop("raw_path") or "").partition("?")
-        texts["path"] = path
-        texts["query"] = query if mark else None
+        before, mark, after = (texts.pop("raw_path") or "").partition("?")
+        texts["path"] = before
+        texts["query"] = after if mark else None
     scheme = texts["scheme"] or "" if "scheme" in texts else parts.scheme
     if scheme:
         scheme = scheme.lower()
@@ -241,7 +244,8 @@ def replace(parts: Parts, given: dict[str, Any]) -> Parts:
             raise InvalidURL(f"Invalid URL component 'scheme': {scheme!r}")
     userinfo = _replace_userinfo(parts, texts)
     host, port = _replace_host(parts, texts, scheme)
-    path, query, fragment = parts.path, parts.query, parts.fragment
+    path = parts.path
+    query, fragment = parts.query, parts.fragment
     if "path" in texts:
         path = _component("path", texts["path"] or "", "?#", percent.PATH_SAFE)
     if "query" in texts:
