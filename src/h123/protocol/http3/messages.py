@@ -138,7 +138,7 @@ class MessageReader:
                     f"HEADERS of {length} bytes",
                     status=431,
                     error_code=H3ErrorCode.EXCESSIVE_LOAD,
-                    rule="header-block-size",
+                    rule="header-block-far-too-large",
                     stream_id=stream.stream_id,
                 )
         elif frame_type == frames.PUSH_PROMISE and not self._is_server:
@@ -176,7 +176,7 @@ class MessageReader:
         return StreamFault(
             f"a field section is too large: {error}",
             H3ErrorCode.EXCESSIVE_LOAD,
-            "header-block-size",
+            "header-block-too-large",
             status=431 if answerable else 0,
         )
 

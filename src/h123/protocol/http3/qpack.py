@@ -209,5 +209,5 @@ def _far_too_large(what: str) -> RemoteProtocolError:
         f"a field section of {what} is more than four times over its limit",
         status=431,
         error_code=H3ErrorCode.EXCESSIVE_LOAD,
-        rule="header-block-size",
+        rule="header-block-far-too-large",
     )

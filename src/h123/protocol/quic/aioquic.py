@@ -1,26 +1,21 @@
 """aioquic (1.7 or newer) behind the QUIC contract.
 
 RFC 9000. aioquic lets its windows grow as data arrives, and queues whatever it is given; here credit grows
-as data is consumed, and queues are bounded. For that a few of aioquic's internals are overridden or read,
-all in this module: `_write_connection_limits`, `_write_stream_limits` (credit), the two `Limit`s of
-streams, `QuicStream.sender` (what is queued), `_close_event` (why it ended). Tests hold each of them, so
-that an aioquic that changes them is noticed at once.
+as data is consumed (see `aioquic_credit`), and queues are bounded. For that some of aioquic's internals
+are read: `_streams` and their senders (what is queued), `_close_event` and `_state` (why it ended),
+`_remote_max_streams_bidi`. Tests hold each of them, so that an aioquic that changes them is noticed at once.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TextIO, cast
 
 from aioquic.quic import events as aio
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import (
-    CONNECTION_LIMIT_FRAME_CAPACITY,
     END_STATES,
-    MAX_STREAM_DATA_FRAME_CAPACITY,
-    QuicConnection,
-    QuicConnectionError,
     QuicConnectionState,
 )
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType
@@ -30,6 +25,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from ..connection import Role
 from ..errors import LocalProtocolError
+from .aioquic_credit import CreditedConnection
 from .connection import (
     ConnectionRoutes,
     Incoming,
@@ -47,142 +43,14 @@ from .connection import (
     TransportReady,
 )
 
-if TYPE_CHECKING:
-    from aioquic._buffer import Buffer
-    from aioquic.quic.connection import QuicReceiveContext
-    from aioquic.quic.packet_builder import QuicPacketBuilder
-    from aioquic.quic.recovery import QuicPacketSpace
-    from aioquic.quic.stream import QuicStream
-
 # Its warnings would reach stderr in programs that set up no logging; the same facts are our events.
 logging.getLogger("quic").addHandler(logging.NullHandler())
 
-UNIDIRECTIONAL_STREAMS = 16
-"""What the peer may have open: control, two of QPACK, and room for streams that we refuse to read."""
-UNIDIRECTIONAL_WINDOW = 65536
-"""Bytes of such a stream in flight or unread: they are read at once."""
 SMALLEST_BUFFER = 16384
 """Bytes that a stream may queue even if a great many others do so too."""
-MAX_GAPS = 512
-"""Holes in a stream's received data: aioquic looks through them for each frame."""
-
 _CERTIFICATE_ALERTS = frozenset([42, 43, 44, 45, 46, 48, 116])  # RFC 8446 section 6.2
 _CERT_NONE, _CERT_REQUIRED = 0, 2  # as the ssl module numbers them
 _CRYPTO_ERROR = 0x100  # an alert's number added to this is the error code (RFC 9001 section 4.8)
-
-
-class _Connection(QuicConnection):
-    """aioquic's connection, with credit given by whoever consumes the data, and gaps bounded."""
-
-    def __init__(
-        self,
-        configuration: QuicConfiguration,
-        concurrent_streams: int,
-        incoming: Incoming | None = None,
-    ) -> None:
-        if incoming is None:
-            super().__init__(configuration=configuration)
-        else:
-            super().__init__(
-                configuration=configuration,
-                original_destination_connection_id=incoming.original_connection_id,
-                retry_source_connection_id=incoming.retry_connection_id,
-            )
-        # The limits that aioquic has no configuration for.
-        bidirectional = self._local_max_streams_bidi
-        bidirectional.value = bidirectional.sent = concurrent_streams
-        unidirectional = self._local_max_streams_uni
-        unidirectional.value = unidirectional.sent = UNIDIRECTIONAL_STREAMS
-        self._local_max_stream_data_uni = UNIDIRECTIONAL_WINDOW
-        self._connection_credit = 0
-        self._stream_credit: dict[int, int] = {}
-
-    def give_credit(self, stream_id: int, amount: int) -> None:
-        """Let the peer send `amount` more. Small amounts are saved up to a quarter of the window."""
-        credit = self._connection_credit + amount
-        if credit * 4 >= self._configuration.max_data:
-            self._local_max_data.value += credit
-            credit = 0
-        self._connection_credit = credit
-
-        stream = self._streams.get(stream_id)
-        if stream is None or stream.receiver._final_size is not None:
-            self._stream_credit.pop(stream_id, None)
-            return
-        window = UNIDIRECTIONAL_WINDOW if stream_id & 2 else self._configuration.max_stream_data
-        credit = self._stream_credit.get(stream_id, 0) + amount
-        if credit * 4 >= window:
-            stream.max_stream_data_local += credit
-            credit = 0
-        self._stream_credit[stream_id] = credit
-
-    def forget_credit(self, stream_id: int) -> None:
-        """Drop what was saved up for a stream whose receiving side is over."""
-        self._stream_credit.pop(stream_id, None)
-
-    # What aioquic would do here is to double a window once half of it has arrived.
-
-    def _write_connection_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace) -> None:
-        for limit in (
-            self._local_max_data,
-            self._local_max_streams_bidi,
-            self._local_max_streams_uni,
-        ):
-            if limit.value == limit.sent:
-                continue
-            # Streams are granted in batches: while the peer has more left than it would get, it waits.
-            # A lost frame has set `sent` to 0, and is sent again.
-            is_data = limit is self._local_max_data
-            if not is_data and limit.sent - limit.used >= limit.value - limit.sent:
-                continue
-            buffer = builder.start_frame(
-                limit.frame_type,
-                capacity=CONNECTION_LIMIT_FRAME_CAPACITY,
-                handler=self._on_connection_limit_delivery,
-                handler_args=(limit,),
-            )
-            buffer.push_uint_var(limit.value)
-            limit.sent = limit.value
-
-    def _write_stream_limits(
-        self, builder: QuicPacketBuilder, space: QuicPacketSpace, stream: QuicStream
-    ) -> None:
-        if stream.max_stream_data_local == stream.max_stream_data_local_sent:
-            return
-        if stream.stream_id is None or stream.receiver.is_finished:
-            return
-        buffer = builder.start_frame(
-            QuicFrameType.MAX_STREAM_DATA,
-            capacity=MAX_STREAM_DATA_FRAME_CAPACITY,
-            handler=self._on_max_stream_data_delivery,
-            handler_args=(stream,),
-        )
-        buffer.push_uint_var(stream.stream_id)
-        buffer.push_uint_var(stream.max_stream_data_local)
-        stream.max_stream_data_local_sent = stream.max_stream_data_local
-
-    # Frames of a byte each, with a hole between any two, would make each next one dearer.
-
-    def _get_or_create_stream(self, frame_type: int, stream_id: int) -> QuicStream:
-        stream = super()._get_or_create_stream(frame_type, stream_id)
-        if len(stream.receiver._ranges) > MAX_GAPS:
-            raise QuicConnectionError(
-                error_code=QuicErrorCode.INTERNAL_ERROR,
-                frame_type=frame_type,
-                reason_phrase="Too many holes in a stream",
-            )
-        return stream
-
-    def _handle_crypto_frame(
-        self, context: QuicReceiveContext, frame_type: int, buf: Buffer
-    ) -> None:
-        super()._handle_crypto_frame(context, frame_type, buf)
-        if len(self._crypto_streams[context.epoch].receiver._ranges) > MAX_GAPS:
-            raise QuicConnectionError(
-                error_code=QuicErrorCode.CRYPTO_BUFFER_EXCEEDED,
-                frame_type=frame_type,
-                reason_phrase="Too many holes in the handshake",
-            )
 
 
 class AioQUICConnection(QUICConnection):
@@ -200,7 +68,7 @@ class AioQUICConnection(QUICConnection):
         self._server_name = configuration.server_name
         self._handshake_timeout = configuration.handshake_timeout
         server = self.role is Role.SERVER
-        self._quic = _Connection(
+        self._quic = CreditedConnection(
             translated,
             configuration.limits.concurrent_streams if server else 0,
             incoming,
