@@ -6,6 +6,7 @@ from .body import AsyncByteStream, ByteStream, ClosedStream, SyncByteStream
 from .content import encode_request
 from .exceptions import RequestNotRead
 from .headers import TOKEN, Headers
+from .text import charset_by_mark, known_charset_of
 from .url import URL
 
 TYPE_CHECKING = False
@@ -76,7 +77,8 @@ class Request:
         elif content is None and data is None and not files and json is None:
             self.stream = ByteStream()
             self._content = b""
-            self._add_fields([])
+            if self.method in _WITH_CONTENT:
+                self._add_fields([])
         else:
             fields, self.stream = encode_request(
                 content, data, files, json, self.headers.get("content-type")
@@ -175,11 +177,9 @@ class Request:
     @property
     def text(self) -> str:
         """The content as text, by its charset or as UTF-8."""
-        from .text import charset_by_mark, charset_of, is_charset
-
         content = self.content
-        charset = charset_by_mark(content) or charset_of(self.headers.get("content-type"))
-        return content.decode(charset if charset and is_charset(charset) else "utf-8", "replace")
+        charset = charset_by_mark(content) or known_charset_of(self.headers.get("content-type"))
+        return content.decode(charset or "utf-8", "replace")
 
     def json(self, **kwargs: Any) -> Any:
         """Return the content, parsed as JSON. Raises `ValueError` if it is none."""

@@ -15,6 +15,15 @@ from .content import encode_response
 from .exceptions import HTTPStatusError, RequestError, ResponseNotRead, StreamClosed, StreamConsumed
 from .headers import Headers
 from .response_head import ResponseHead
+from .text import (
+    LineDecoder,
+    TextChunker,
+    TextDecoder,
+    charset_by_mark,
+    charset_of,
+    is_charset,
+    known_charset_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +42,16 @@ _ERROR_KINDS = {
     4: "Client error",
     5: "Server error",
 }
+
+
+_ASYNC_STREAM = (
+    "Attempted to call an sync iterator on an async stream: "
+    "use aread(), aiter_bytes() or another of the async methods."
+)
+_SYNC_STREAM = (
+    "Attempted to call an async iterator on a sync stream: "
+    "use read(), iter_bytes() or another of the sync methods."
+)
 
 
 class Response(ResponseHead):
@@ -187,8 +206,6 @@ class Response(ResponseHead):
     @property
     def charset_encoding(self) -> str | None:
         """The charset that the Content-Type field tells."""
-        from .text import charset_of
-
         return charset_of(self.headers.get("content-type"))
 
     @property
@@ -198,16 +215,12 @@ class Response(ResponseHead):
         Setting it raises `ValueError` once `text` has been used, or for a character set that is none.
         """
         if self._encoding is None:
-            from .text import charset_by_mark, is_charset
-
             encoding = charset_by_mark(self._content) if self._content else None
             if encoding is None:
-                encoding = self.charset_encoding
-                if encoding is None or not is_charset(encoding):
-                    default = self.default_encoding
-                    encoding = (
-                        default if isinstance(default, str) else default(self._content or b"")
-                    )
+                encoding = known_charset_of(self.headers.get("content-type"))
+            if encoding is None:
+                default = self.default_encoding
+                encoding = default if isinstance(default, str) else default(self._content or b"")
             if self._content is None:
                 return encoding
             self._encoding = encoding
@@ -218,8 +231,6 @@ class Response(ResponseHead):
         if self._text is not None:
             raise ValueError("Setting encoding after `text` has been accessed is not allowed.")
         if encoding is not None:
-            from .text import is_charset
-
             if not is_charset(encoding):
                 raise ValueError(f"Unknown character set {encoding!r}")
         self._encoding = encoding
@@ -269,7 +280,10 @@ class Response(ResponseHead):
     def read(self) -> bytes:
         """Read the whole content, keep it and return it."""
         if self._content is None:
-            self._content = b"".join(self.iter_bytes())
+            if "content-encoding" in self.headers:
+                self._content = b"".join(self.iter_bytes())
+            else:
+                self._content = self._read_stream()
         return self._content
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
@@ -290,8 +304,6 @@ class Response(ResponseHead):
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
         """Give the content as text, in parts as they come or of `chunk_size` characters."""
-        from .text import TextChunker, TextDecoder
-
         decoder = TextDecoder(self.encoding or "utf-8")
         chunker = TextChunker(chunk_size)
         for part in self.iter_bytes():
@@ -301,8 +313,6 @@ class Response(ResponseHead):
 
     def iter_lines(self) -> Iterator[str]:
         """Give the content as lines of text, without their ends."""
-        from .text import LineDecoder
-
         decoder = LineDecoder()
         for text in self.iter_text():
             yield from decoder.decode(text)
@@ -316,10 +326,7 @@ class Response(ResponseHead):
     def _iter_stream(self) -> Iterator[bytes]:
         stream = self.stream
         if not isinstance(stream, SyncByteStream):
-            raise RuntimeError(
-                "Attempted to call an sync iterator on an async stream: use aread(), aiter_bytes() "
-                "or another of the async methods."
-            )
+            raise RuntimeError(_ASYNC_STREAM)
         self._begin()
         self.num_bytes_downloaded = 0
         try:
@@ -332,6 +339,23 @@ class Response(ResponseHead):
             raise
         finally:
             self.close()
+
+    def _read_stream(self) -> bytes:
+        """Return what `_iter_stream` would give, sooner."""
+        stream = self.stream
+        if not isinstance(stream, SyncByteStream):
+            raise RuntimeError(_ASYNC_STREAM)
+        self._begin()
+        try:
+            content = b"".join(stream)
+            self._finish()
+        except RequestError as error:
+            self._blame(error)
+            raise
+        finally:
+            self.close()
+        self.num_bytes_downloaded = len(content)
+        return content
 
     def close(self) -> None:
         """Close the response and give its stream back. Content that was not read is lost."""
@@ -390,8 +414,6 @@ class Response(ResponseHead):
 
     async def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
         """Give the content as text, in parts as they come or of `chunk_size` characters."""
-        from .text import TextChunker, TextDecoder
-
         decoder = TextDecoder(self.encoding or "utf-8")
         chunker = TextChunker(chunk_size)
         async for part in self.aiter_bytes():
@@ -404,8 +426,6 @@ class Response(ResponseHead):
 
     async def aiter_lines(self) -> AsyncIterator[str]:
         """Give the content as lines of text, without their ends."""
-        from .text import LineDecoder
-
         decoder = LineDecoder()
         async for text in self.aiter_text():
             for line in decoder.decode(text):
@@ -425,10 +445,7 @@ class Response(ResponseHead):
     async def _aiter_stream(self) -> AsyncIterator[bytes]:
         stream = self.stream
         if not isinstance(stream, AsyncByteStream):
-            raise RuntimeError(
-                "Attempted to call an async iterator on a sync stream: use read(), iter_bytes() "
-                "or another of the sync methods."
-            )
+            raise RuntimeError(_SYNC_STREAM)
         self._begin()
         self.num_bytes_downloaded = 0
         try:

@@ -81,6 +81,27 @@ def charset_of(content_type: str | None) -> str | None:
     return parameters(content_type)[1].get("charset", "").lower() or None
 
 
+_charsets: dict[str, str | None] = {}
+_CHARSETS_LIMIT = 256
+
+
+def known_charset_of(content_type: str | None) -> str | None:
+    """Return the charset that a Content-Type tells, if it is one that can be decoded."""
+    if content_type is None:
+        return None
+    try:
+        return _charsets[content_type]
+    except KeyError:
+        pass
+    charset = charset_of(content_type)
+    if charset is not None and not is_charset(charset):
+        charset = None
+    if len(_charsets) >= _CHARSETS_LIMIT:
+        _charsets.clear()
+    _charsets[content_type] = charset
+    return charset
+
+
 def is_charset(name: str) -> bool:
     """Tell whether this names a character set that can be decoded."""
     try:
