@@ -1,0 +1,731 @@
+"""The pump: one HTTP connection, and everyone who waits for something on it.
+
+A channel joins an engine to a wire. It changes the engine only under its lock, puts the engine's bytes on
+the wire before it releases the lock, and never holds the lock while it waits. Nobody but the channel
+touches the engine.
+
+Who reads from the network depends on the backend. With an event loop the socket is watched, and what
+comes is handed out as it comes. Without one, whoever waits first reads for everyone: that one polls, feeds
+the engine and wakes the others for whom something came, and passes the duty on when its own has arrived.
+Both ways lead through the same few methods below; `wait` is the only one that suspends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..message.exceptions import (
+    HTTPError,
+    LocalProtocolError,
+    ReadError,
+    RemoteProtocolError,
+)
+from ..protocol import errors as engine_errors
+from ..protocol.connection import ByteStreamConnection, Role
+from ..protocol.errors import ErrorCode
+from ..protocol.events import (
+    CapacityChanged,
+    ConnectionClosed,
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    HandshakeCompleted,
+    Headers,
+    InformationalReceived,
+    RequestReceived,
+    ResponseReceived,
+    SettingsChanged,
+    StopSending,
+    StreamReset,
+    TrailersReceived,
+)
+from .exchange import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..network.backend import Backend, EventLoopBackend, Poller, TimerHandle, Waiter
+    from ..protocol.connection import Connection
+    from .wire import Wire
+
+HIGH_WATER = 131072
+"""Bytes queued for the network past which no more data is taken from those who send."""
+
+
+class Channel:
+    """One connection in use. Base of the client's and the server's, which say what a new request means.
+
+    Attributes:
+        engine: the protocol engine. To be called under `lock` only.
+        error: what ended the connection, if something did.
+        peer: who is at the other end, for messages.
+    """
+
+    def __init__(self, engine: Connection, wire: Wire, backend: Backend, peer: str) -> None:
+        self.engine = engine
+        self.wire = wire
+        self.backend = backend
+        self.peer = peer
+        self.lock = backend.lock()
+        self.exchanges: dict[int, Exchange] = {}
+        self.error: HTTPError | None = None
+        self.is_closed = False
+        self._waiters: dict[Waiter, None] = {}  # those who wait while another one polls
+        self._blocked: dict[Exchange, None] = {}  # those who wait to send
+        self._loop: EventLoopBackend | None = None
+        self._poller: Poller | None = None
+        self._polling = False  # somebody has the duty to read
+        self._in_poll = False  # ... and waits in the poll right now, for this long and for that:
+        self._poll_until: float | None = None
+        self._poll_write = False
+        self._watching_read = False
+        self._watching_write = False
+        self._timer: TimerHandle | None = None
+        self._timer_due = 0.0
+        self._write_failed = False
+
+    def __repr__(self) -> str:
+        if self.is_closed:
+            state = "CLOSED"
+        elif self.engine.is_draining:
+            state = "DRAINING"
+        else:
+            state = "ACTIVE" if self.exchanges else "IDLE"
+        version = self.engine.http_version
+        return f"<{type(self).__name__} {version} [{self.peer}, {state}, {len(self.exchanges)} streams]>"
+
+    # ------------------------------------------------------------- what happens on a connection
+
+    def request_received(self, exchange: Exchange) -> None:
+        """Begin to answer a request (server). The lock is held."""
+        raise AssertionError("a client's engine gives no requests")  # pragma: no cover
+
+    def exchange_over(self, exchange: Exchange) -> None:
+        """Take note that an exchange is complete or broken. The lock is held."""
+
+    def capacity_changed(self) -> None:
+        """Take note that new streams may be possible now. The lock is held."""
+
+    def handshake_completed(self, event: HandshakeCompleted) -> None:
+        """Take note that a datagram transport is ready. The lock is held."""
+
+    def peer_broke_protocol(self, error: engine_errors.RemoteProtocolError) -> None:
+        """Answer a fault, where the version lets one (HTTP/1.1 servers). The lock is held."""
+
+    def closed(self) -> None:
+        """Take note that the connection is over. The lock is held."""
+
+    # --------------------------------------------------------------------------- receiving
+
+    def start(self) -> None:
+        """Begin to read, where an event loop tells when, and send what the engine begins with."""
+        from ..network.backend import EventLoopBackend
+
+        if isinstance(self.backend, EventLoopBackend):
+            self._loop = self.backend
+        with self.lock:
+            self.flush()
+            self._watch()
+
+    def on_readable(self) -> None:
+        """Read from the wire and hand out what came: a bounded amount, then others have their turn."""
+        with self.lock:
+            self._receive()
+            if self._loop is not None and self._watching_read and self.wire.pending:
+                self._loop.call_at(self.backend.now(), self.on_readable)
+
+    def _receive(self) -> None:
+        if self.is_closed:
+            return
+        try:
+            events = self.wire.receive()
+        except engine_errors.RemoteProtocolError as error:
+            self._take(error.events, error)
+        except OSError as error:
+            self._take([], error)
+        else:
+            if events is None:
+                return
+            self._take(events)
+        self.flush()
+        self._watch()
+
+    def _take(self, events: list[Event], fault: Exception | None = None) -> None:
+        self.dispatch(events)
+        if fault is not None:
+            self._fail(fault)
+
+    def take(self, events: list[Event], fault: Exception | None = None) -> None:
+        """Take what somebody else received for this connection. `push` is to follow."""
+        with self.lock:
+            if not self.is_closed:
+                self._take(events, fault)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that were read before the channel began (to see what they are)."""
+        engine = self.engine
+        assert isinstance(engine, ByteStreamConnection)
+        with self.lock:
+            try:
+                self._take(engine.receive_data(data))
+            except engine_errors.RemoteProtocolError as error:
+                self._take(error.events, error)
+            self.flush()
+            self._watch()
+
+    def tick(self, now: float) -> None:
+        """Tell an engine whose budgets refill what time it is."""
+        if isinstance(self.engine, ByteStreamConnection):
+            self.engine.tick(now)
+
+    def on_timeout(self) -> None:
+        """Let the engine's time pass (QUIC)."""
+        with self.lock:
+            self._timer = None
+            due = self.wire.next_timeout()
+            if due is not None and due <= self.backend.now():
+                self._pass_time()
+            elif not self.is_closed:
+                self._set_timer()
+
+    def _pass_time(self) -> None:
+        if self.is_closed:
+            return
+        try:
+            self._take(self.wire.handle_timeout())
+        except engine_errors.RemoteProtocolError as error:
+            self._take(error.events, error)
+        self.flush()
+
+    def on_writable(self) -> None:
+        """Send what was queued, and let those go on who wait to send."""
+        with self.lock:
+            self.flush()
+            self._wake_blocked()
+
+    def dispatch(self, events: list[Event]) -> None:
+        """Hand events out to their exchanges, and wake who waits for them. The lock is held."""
+        for event in events:
+            kind = type(event)
+            if kind is DataReceived:
+                assert isinstance(event, DataReceived)
+                exchange = self.exchanges.get(event.stream_id)
+                if exchange is None:
+                    self.engine.consume(event.stream_id, len(event.data))
+                    continue
+                if event.data:
+                    exchange.chunks.append(event.data)
+                    exchange.unread += len(event.data)
+                if event.end_stream:
+                    exchange.receive_ended = True
+                    self.settle(exchange)
+                _wake(exchange)
+            else:
+                self._handlers.get(kind, Channel._on_nothing)(self, event)
+
+    def _on_request(self, event: RequestReceived) -> None:
+        exchange = self.exchanges[event.stream_id] = Exchange(self, event.stream_id)
+        exchange.request = event
+        exchange.receive_ended = event.end_stream
+        self.request_received(exchange)
+
+    def _on_response(self, event: ResponseReceived) -> None:
+        exchange = self.exchanges.get(event.stream_id)
+        if exchange is not None:
+            exchange.response = event
+            if event.end_stream:
+                exchange.receive_ended = True
+                self.settle(exchange)
+            _wake(exchange)
+
+    def _on_informational(self, event: InformationalReceived) -> None:
+        exchange = self.exchanges.get(event.stream_id)
+        if exchange is not None:
+            exchange.informational.append(event)
+
+    def _on_trailers(self, event: TrailersReceived) -> None:
+        exchange = self.exchanges.get(event.stream_id)
+        if exchange is not None:
+            exchange.trailers = event.headers
+            exchange.receive_ended = True
+            self.settle(exchange)
+            _wake(exchange)
+
+    def _on_stream_reset(self, event: StreamReset) -> None:
+        exchange = self.exchanges.get(event.stream_id)
+        if exchange is not None:
+            exchange.unprocessed = event.unprocessed
+            who = f"{self.peer} reset the stream" if event.remote else "the stream was reset"
+            why = event.message or _code_name(event.error_code)
+            self._break(exchange, RemoteProtocolError(f"{who}: {why}"))
+
+    def _on_stop_sending(self, event: StopSending) -> None:
+        exchange = self.exchanges.get(event.stream_id)
+        if exchange is not None:
+            exchange.send_stopped = True
+            exchange.send_ended = True
+            self.settle(exchange)
+            _wake(exchange)
+
+    def _on_capacity(self, event: CapacityChanged) -> None:
+        if event.stream_id is None:
+            self._wake_blocked()
+            self.capacity_changed()
+        else:
+            exchange = self.exchanges.get(event.stream_id)
+            if exchange is not None:
+                _wake(exchange)
+
+    def _on_settings(self, event: SettingsChanged) -> None:
+        self._wake_blocked()
+        self.capacity_changed()
+
+    def _on_goaway(self, event: GoAwayReceived) -> None:
+        self.capacity_changed()
+
+    def _on_handshake(self, event: HandshakeCompleted) -> None:
+        self.handshake_completed(event)
+
+    def _on_closed(self, event: ConnectionClosed) -> None:
+        why = event.reason or (_code_name(event.error_code) if event.error_code else "")
+        self._end(
+            RemoteProtocolError(f"{self.peer} closed the connection{': ' if why else ''}{why}")
+        )
+
+    def _on_nothing(self, event: Event) -> None:
+        """Take an event that tells nobody here anything (PING answered, datagrams without a reader)."""
+
+    _handlers: dict[type[Event], Callable[[Any, Any], None]]
+
+    def wants_data(self) -> bool:
+        """Whether to go on reading from the wire."""
+        return self.engine.wants_data
+
+    # ----------------------------------------------------------------------------- sending
+
+    def open_exchange(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Headers,
+        *,
+        scheme: bytes,
+        authority: bytes,
+        end_stream: bool,
+    ) -> Exchange | None:
+        """Start a request (client), or return None when the connection takes none now.
+
+        Without `end_stream` its head leaves with the first data, or with `push`.
+        """
+        with self.lock:
+            engine = self.engine
+            if self.is_closed or self._write_failed or engine.available_streams <= 0:
+                return None
+            stream_id = self.call_engine(
+                engine.send_request,
+                method,
+                target,
+                headers,
+                scheme=scheme,
+                authority=authority,
+                end_stream=end_stream,
+            )
+            exchange = self.exchanges[stream_id] = Exchange(self, stream_id)
+            if end_stream:
+                exchange.send_ended = True
+                self.flush()
+        return exchange
+
+    def push(self) -> None:
+        """Send what the engine holds, now."""
+        with self.lock:
+            self.flush()
+
+    def call_engine(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call the engine to send something; what it refuses is the caller's `LocalProtocolError`."""
+        try:
+            return method(*args, **kwargs)
+        except engine_errors.LocalProtocolError as error:
+            raise LocalProtocolError(str(error)) from error
+
+    def has_room(self) -> bool:
+        """Whether the network keeps up with what is sent."""
+        return self.wire.unsent < HIGH_WATER
+
+    def flush(self) -> None:
+        """Put the engine's bytes on the wire, in order. The lock is held."""
+        if self.is_closed:
+            return
+        try:
+            self.wire.flush()
+        except OSError as error:
+            self._on_write_error(error)
+        if self.engine.is_closed and not self.wire.unsent:
+            self.finish(RemoteProtocolError(f"the connection to {self.peer} is closed"))
+        elif self._loop is not None:
+            if self.wire.unsent and not self._watching_write:
+                socket = self.wire.socket()
+                if socket is not None:
+                    self._watching_write = True
+                    self._loop.watch_writable(socket, self.on_writable)
+            elif self._watching_write and not self.wire.unsent:
+                self._unwatch_write()
+            self._set_timer()
+        elif self._in_poll and self._poller is not None and self._poll_is_short():
+            self._poller.wake()
+
+    def _poll_is_short(self) -> bool:
+        """Whether the one who polls now does not wait for all that it should."""
+        if self.wire.unsent and not self._poll_write:
+            return True
+        due = self.wire.next_timeout()
+        return due is not None and (self._poll_until is None or due < self._poll_until)
+
+    def _on_write_error(self, error: OSError) -> None:
+        # The peer may have answered before it closed (a 413 in the middle of an upload): stop sending,
+        # and let reading find out how the connection ends.
+        if self._write_failed:
+            return
+        self._write_failed = True
+        for exchange in list(self.exchanges.values()):
+            exchange.send_stopped = True
+            _wake(exchange)
+        if self.engine.role is Role.SERVER:
+            self._fail(error)
+
+    def give_credit(self, exchange: Exchange, amount: int) -> None:
+        """Tell the engine that the reader has taken `amount` bytes. The lock is held."""
+        if not self.is_closed:
+            self.engine.consume(exchange.stream_id, amount)
+            self.flush()
+            self._watch()
+
+    # ------------------------------------------------------------------------------ ending
+
+    def settle(self, exchange: Exchange) -> None:
+        """Forget an exchange that is complete both ways. The lock is held."""
+        if exchange.receive_ended and exchange.send_ended and not exchange.over:
+            exchange.over = True
+            self.exchanges.pop(exchange.stream_id, None)
+            self.exchange_over(exchange)
+            if self.engine.role is Role.SERVER and isinstance(self.engine, ByteStreamConnection):
+                self._next_request(self.engine)
+
+    def _next_request(self, engine: ByteStreamConnection) -> None:
+        """Let a pipelined request come that waited for this response (HTTP/1.1)."""
+        if not engine.is_closed:
+            try:
+                self._take(engine.receive_data(b""))
+            except engine_errors.RemoteProtocolError as error:
+                self._take(error.events, error)
+            self.flush()
+            self._watch()
+
+    def reset(self, exchange: Exchange, error_code: int) -> None:
+        """End an exchange before its time. The lock is held."""
+        if not self.is_closed:
+            self.engine.reset_stream(exchange.stream_id, error_code)
+        self._break(exchange, LocalProtocolError("the exchange was aborted"))
+
+    def close(self, error_code: int = ErrorCode.NO_ERROR) -> None:
+        """Close now: say goodbye if that needs no waiting, and drop the transport."""
+        with self.lock:
+            if self.is_closed:
+                return
+            self.engine.close(error_code)
+            self.flush()
+            self._end(RemoteProtocolError(f"the connection to {self.peer} was closed"))
+
+    async def look(self) -> None:
+        """See what has come, without waiting; the others of an event loop have their turn."""
+        if self._loop is None:
+            self.on_readable()
+        else:
+            await self.backend.sleep(0)
+
+    def close_if_idle(self) -> None:
+        """Close now unless an exchange is open."""
+        if not self.exchanges:
+            self.close()
+
+    async def is_alive(self) -> bool:
+        """Whether an idle connection can still be used, as far as can be told without waiting."""
+        if self._loop is None and not self.is_closed:
+            with self.lock:
+                poller = self._get_poller()
+            if await poller.wait(True, False, 0.0):
+                self.on_readable()
+        return not self.is_closed
+
+    def hand_over(self) -> None:
+        """Let go of the wire without closing it: somebody else goes on with it. The lock is held."""
+        self._unwatch()
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+        self.is_closed = True
+
+    def drain(self) -> None:
+        """Take no new streams, and close when the open ones are over."""
+        with self.lock:
+            if not self.is_closed:
+                self.engine.close(ErrorCode.NO_ERROR)
+                self.flush()
+
+    def _fail(self, fault: Exception) -> None:
+        """End the connection because of what the peer or the network did."""
+        if isinstance(fault, engine_errors.RemoteProtocolError):
+            self.peer_broke_protocol(fault)
+            error: HTTPError = RemoteProtocolError(f"{self.peer}: {fault}")
+        else:
+            error = ReadError(f"{self.peer}: {fault}")
+        error.__cause__ = fault
+        if not self.is_closed:
+            try:
+                self.wire.flush()
+            except OSError:
+                pass  # the goodbye is a courtesy
+        self.finish(error)
+
+    def finish(self, error: HTTPError) -> None:
+        """End the connection when nothing is left to do on it. The lock is held."""
+        self._end(error)
+
+    def _end(self, error: HTTPError) -> None:
+        """Close the transport and let everybody know."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.error = error
+        self._unwatch()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for exchange in list(self.exchanges.values()):
+            self._break(exchange, error)
+        if self._in_poll:
+            # Somebody polls this socket: closing it now could hand its number to another connection.
+            assert self._poller is not None
+            self._poller.wake()
+            self.wire.interrupt()
+        else:
+            self._release()
+        self.closed()
+
+    def _release(self) -> None:
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+        self.wire.close()
+
+    def _break(self, exchange: Exchange, error: HTTPError) -> None:
+        if exchange.over:
+            return
+        exchange.error = error
+        exchange.over = True
+        self.exchanges.pop(exchange.stream_id, None)
+        _wake(exchange)
+        self.exchange_over(exchange)
+
+    # ----------------------------------------------------------------------------- waiting
+
+    async def wait(
+        self,
+        exchange: Exchange,
+        ready: Callable[[], bool],
+        deadline: float | None,
+        *,
+        to_send: bool = False,
+    ) -> bool:
+        """Wait until `ready()`; return False when the deadline has passed before.
+
+        `ready` looks at the exchange and is called under the lock. `to_send` says that it depends on what
+        all exchanges share: the network's room, the connection's window. Such a wait returns True too when
+        the deadline passed while the network took some of what is queued: the peer is slow, not gone.
+        """
+        wait = self._wait_polling if self._loop is None else self._wait_for_loop
+        if not to_send:
+            return await wait(exchange, ready, deadline)
+        with self.lock:
+            self._blocked[exchange] = None
+            unsent = self.wire.unsent
+        try:
+            return await wait(exchange, ready, deadline) or self.wire.unsent < unsent
+        finally:
+            with self.lock:
+                self._blocked.pop(exchange, None)
+
+    async def _wait_for_loop(
+        self, exchange: Exchange, ready: Callable[[], bool], deadline: float | None
+    ) -> bool:
+        backend = self.backend
+        while not ready():
+            left = None if deadline is None else deadline - backend.now()
+            if left is not None and left <= 0:
+                return False
+            waiter = backend.waiter()
+            exchange.waiters.append(waiter)
+            try:
+                await waiter.wait(left)
+            finally:
+                exchange.waiters.remove(waiter)
+        return True
+
+    async def _wait_polling(
+        self, exchange: Exchange, ready: Callable[[], bool], deadline: float | None
+    ) -> bool:
+        backend = self.backend
+        while True:
+            waiter = None
+            with self.lock:
+                if ready():
+                    return True
+                left = None if deadline is None else deadline - backend.now()
+                if left is not None and left <= 0:
+                    return False
+                if self._polling:
+                    waiter = backend.waiter()
+                    exchange.waiters.append(waiter)
+                    self._waiters[waiter] = None
+                else:
+                    self._polling = True
+            try:
+                if waiter is None:
+                    return await self._poll(ready, deadline)
+                await waiter.wait(left)
+            finally:
+                with self.lock:
+                    if waiter is None:
+                        self._polling = False
+                    else:
+                        exchange.waiters.remove(waiter)
+                        del self._waiters[waiter]
+                    if not self._polling:
+                        self._pass_duty()
+
+    async def _poll(self, ready: Callable[[], bool], deadline: float | None) -> bool:
+        """Read for everyone until `ready()` or the deadline."""
+        backend = self.backend
+        while True:
+            with self.lock:
+                if ready() or self.is_closed:
+                    return True
+                poller = self._get_poller()
+                write = self.wire.unsent > 0 and not self._write_failed
+                read = self.wants_data()
+                now = backend.now()
+                if deadline is not None and deadline <= now:
+                    return False
+                until = deadline
+                due = self.wire.next_timeout()
+                if due is not None and (until is None or due < until):
+                    until = due
+                self._poll_until = until
+                self._poll_write = write
+                self._in_poll = must_wait = not (read and self.wire.pending)
+            if must_wait:
+                try:
+                    await poller.wait(read, write, None if until is None else max(until - now, 0))
+                finally:
+                    with self.lock:
+                        self._in_poll = False
+                        if self.is_closed:
+                            self._release()
+            with self.lock:
+                if read:
+                    self._receive()
+                if write:
+                    self.flush()
+                    self._wake_blocked()
+                if due is not None and due <= backend.now():
+                    self._pass_time()
+
+    def _get_poller(self) -> Poller:
+        if self._poller is None:
+            socket = self.wire.socket()
+            assert socket is not None
+            shared = self.engine.http_version != "HTTP/1.1"
+            self._poller = self.backend.poller(socket, wakeable=shared)
+        return self._poller
+
+    def _pass_duty(self) -> None:
+        for waiter in self._waiters:
+            waiter.set()
+            break
+
+    def _wake_blocked(self) -> None:
+        for exchange in list(self._blocked):
+            _wake(exchange)
+
+    # --------------------------------------------------------------------- in an event loop
+
+    def _watch(self) -> None:
+        """Read from the socket just as long as the engine wants data."""
+        if self._loop is None or self.is_closed:
+            return
+        wanted = self.wants_data()
+        if wanted is self._watching_read:
+            return
+        socket = self.wire.socket()
+        if socket is None:
+            return
+        self._watching_read = wanted
+        if wanted:
+            self._loop.watch(socket, self.on_readable)
+            if self.wire.pending:
+                self._loop.call_at(self.backend.now(), self.on_readable)
+        else:
+            self._loop.unwatch(socket)
+
+    def _unwatch(self) -> None:
+        if self._loop is not None:
+            socket = self.wire.socket()
+            if socket is not None and self._watching_read:
+                self._loop.unwatch(socket)
+            self._watching_read = False
+            self._unwatch_write()
+
+    def _unwatch_write(self) -> None:
+        if self._watching_write and self._loop is not None:
+            self._watching_write = False
+            socket = self.wire.socket()
+            if socket is not None:
+                self._loop.unwatch_writable(socket)
+
+    def _set_timer(self) -> None:
+        due = self.wire.next_timeout()
+        if self._timer is not None:
+            if due is not None and due >= self._timer_due:
+                return  # it goes off early, finds nothing to do and is set again
+            self._timer.cancel()
+            self._timer = None
+        if due is not None and self._loop is not None:
+            self._timer_due = due
+            self._timer = self._loop.call_at(due, self.on_timeout)
+
+
+def _wake(exchange: Exchange) -> None:
+    for waiter in exchange.waiters:
+        waiter.set()
+
+
+def _code_name(error_code: int) -> str:
+    try:
+        return ErrorCode(error_code).name
+    except ValueError:
+        return f"error {error_code:#x}"
+
+
+Channel._handlers = {
+    RequestReceived: Channel._on_request,
+    ResponseReceived: Channel._on_response,
+    InformationalReceived: Channel._on_informational,
+    TrailersReceived: Channel._on_trailers,
+    StreamReset: Channel._on_stream_reset,
+    StopSending: Channel._on_stop_sending,
+    CapacityChanged: Channel._on_capacity,
+    SettingsChanged: Channel._on_settings,
+    GoAwayReceived: Channel._on_goaway,
+    HandshakeCompleted: Channel._on_handshake,
+    ConnectionClosed: Channel._on_closed,
+}

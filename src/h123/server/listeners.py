@@ -1,0 +1,157 @@
+"""Where connections come from: TCP sockets, with TLS or in the clear.
+
+RFC 7301 (ALPN chooses the version under TLS), RFC 9113 section 3.3 (in the clear an HTTP/2 client begins
+with its preface, by prior knowledge).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from ..channel.wire import ByteStreamWire
+from ..network.backend import format_address
+from ..network.connect import start_tls
+from ..network.stream import SocketStream
+from ..protocol import registry
+from ..protocol.connection import Role
+from .channel import ServerChannel
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .server import Server
+
+log = logging.getLogger("h123.server")
+
+PREFACE_START = b"PRI * HTTP/2.0\r\n"
+ACCEPT_AT_ONCE = 64
+"""Connections taken in a row before those that are open have their turn."""
+OUT_OF_FILES = 0.5
+"""Seconds to leave a listening socket alone when the system has no more file descriptors."""
+
+
+class TCPListener:
+    """One listening socket."""
+
+    def __init__(self, server: Server, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        self.server = server
+        self.sock = sock
+        self.context = context
+        self.backend = server.backend
+        self.is_paused = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self.backend.watch(self.sock, self._accept)
+
+    def close(self) -> None:
+        """Accept no more."""
+        self.backend.unwatch(self.sock)
+        self.sock.close()
+
+    def pause(self) -> None:
+        """Leave further connections in the kernel's queue."""
+        if not self.is_paused:
+            self.is_paused = True
+            self.backend.unwatch(self.sock)
+
+    def resume(self) -> None:
+        """Accept again."""
+        if self.is_paused and self.sock.fileno() >= 0:
+            self.is_paused = False
+            self.start()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            if self.server.is_full:
+                self.pause()
+                return
+            try:
+                sock, address = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.error("cannot accept connections: %s", error)
+                    self.pause()
+                    self.backend.call_at(self.backend.now() + OUT_OF_FILES, self.resume)
+                    return
+                continue  # that client is gone already
+            try:
+                stream = SocketStream(sock)
+            except OSError:
+                sock.close()
+                continue
+            self.server.begin(self._welcome(stream, format_address(address)))
+
+    async def _welcome(self, stream: SocketStream, peer: str) -> None:
+        """Find out what a new connection speaks and let a channel have it."""
+        server = self.server
+        local = stream.local_address
+        data = b""
+        try:
+            if self.context is not None:
+                stream = await start_tls(
+                    self.backend,
+                    stream,
+                    self.context,
+                    None,
+                    server.limits.handshake_timeout,
+                    server_side=True,
+                )
+                protocol = stream.alpn_protocol or ("http/1.1" if server.http1 else "h2")
+            elif server.http1 and server.http2:
+                data = await self._first_bytes(stream)
+                is_http2 = bool(data) and PREFACE_START.startswith(data[: len(PREFACE_START)])
+                protocol = "h2" if is_http2 else "http/1.1"
+            else:
+                protocol = "http/1.1" if server.http1 else "h2"
+        except OSError as error:
+            log.debug("%s: %s", peer, error)
+            stream.close()
+            return
+        except BaseException:
+            stream.close()
+            raise
+        engine = registry.find(protocol, server.engines.get(protocol, "h123"))(
+            Role.SERVER, limits=server.limits
+        )
+        channel = ServerChannel(
+            engine,
+            ByteStreamWire(engine, stream),
+            self.backend,
+            peer,
+            answer=server.answerer.answer,
+            scheme=b"http" if self.context is None else b"https",
+            limits=server.limits,
+            forget=server.forget,
+            local_address=local,
+        )
+        server.remember(channel)
+        channel.start()
+        if data:
+            channel.feed(data)
+
+    async def _first_bytes(self, stream: SocketStream) -> bytes:
+        """Return the beginning of what the client sends: enough to tell HTTP/2's preface from a request."""
+        end = self.backend.now() + self.server.limits.header_timeout
+        poller = self.backend.poller(stream.sock)
+        received = b""
+        try:
+            while True:
+                left = end - self.backend.now()
+                if left <= 0 or not await poller.wait(True, False, left):
+                    raise TimeoutError("nothing was sent")
+                data = stream.read()
+                if data is None:
+                    continue
+                received += data
+                if not data or len(received) >= len(PREFACE_START):
+                    return received
+                if not PREFACE_START.startswith(received):
+                    return received
+        finally:
+            poller.close()
