@@ -114,14 +114,25 @@ class ChunkedReader:
                             "a chunk size line without end", rule="chunk-size-too-long"
                         )
                     return position
-                self._remaining = self._chunk_size(bytes(data[position:line_end]))
+                size = self._chunk_size(bytes(data[position:line_end]))
                 position = line_end + 2
-                self._part = _DATA if self._remaining else _Part.TRAILERS
+                stop = position + size
+                if size and data[stop : stop + 2] == b"\r\n":  # all of it is here: the usual case
+                    pieces.append(bytes(data[position:stop]))
+                    position = stop + 2
+                else:
+                    self._remaining = size
+                    self._part = _DATA if size else _Part.TRAILERS
             else:
                 return self._read_trailers(data, position)
         return position
 
     def _chunk_size(self, line: bytes) -> int:
+        if 0 < len(line) <= _CHUNK_SIZE_DIGITS and not line.translate(None, HEXADECIMAL):
+            size = int(line, 16)
+            if self._extensions:
+                self._extensions = max(0, self._extensions - size)
+            return size
         digits, semicolon, extension = line.partition(b";")
         if semicolon:
             if extension.translate(None, FIELD):
@@ -138,13 +149,12 @@ class ChunkedReader:
                 "a chunk size beyond all measure", status=413, rule="chunk-size-too-large"
             )
         size = int(digits, 16)
-        if semicolon or self._extensions:
-            # Extensions may come with every chunk, but not be what is really sent.
-            self._extensions = max(0, self._extensions + len(extension) - size)
-            if self._extensions > self._limits.header_block_size:
-                raise RemoteProtocolError(
-                    "more chunk extensions than content", rule="chunk-extensions-too-large"
-                )
+        # Extensions may come with every chunk, but not be what is really sent.
+        self._extensions = max(0, self._extensions + len(extension) - size)
+        if self._extensions > self._limits.header_block_size:
+            raise RemoteProtocolError(
+                "more chunk extensions than content", rule="chunk-extensions-too-large"
+            )
         return size
 
     def _read_trailers(self, data: bytes | bytearray, position: int) -> int:
@@ -152,7 +162,8 @@ class ChunkedReader:
             self.complete = True
             return position + 2
         limits = self._limits
-        section_end = data.find(b"\r\n\r\n", position + self._scanned)
+        longest = position + limits.header_block_size + 4
+        section_end = data.find(b"\r\n\r\n", position + self._scanned, longest)
         if section_end < 0:
             end = len(data)
             fault = early_section_fault(data, position, position + self._scanned, end, limits)
@@ -161,8 +172,6 @@ class ChunkedReader:
             self._scanned = max(0, end - 3 - position)
             return position
         try:
-            if section_end - position > limits.header_block_size:
-                raise RemoteProtocolError("trailers too large", status=431)
             self.trailers = parse_trailers(bytes(data[position:section_end]), limits)
         except RemoteProtocolError as error:
             fault = early_section_fault(data, position, position, section_end + 3, limits)

@@ -282,9 +282,8 @@ class ReceivingConnection(ConnectionState):
                 error.stream_id = self._stream_id
             self._close()
             return
-        if (
-            self._receiving is RECEIVES_HEAD
-        ):  # a request of which nothing is sure: an exchange still
+        self._eof = True  # nothing more is received, not even the end
+        if self._receiving is RECEIVES_HEAD:  # an exchange, though nothing is sure of its request
             self._stream_id += 1
             self._method = b""
             self._peer_is_old = True

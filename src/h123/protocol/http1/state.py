@@ -123,7 +123,7 @@ class ConnectionState(ByteStreamConnection):
 
     def _settle(self) -> None:
         """Begin anew, or close, once both messages of the exchange are over."""
-        if self._sending is not SENDS_NO_MORE:
+        if self._sending is not SENDS_NO_MORE and self._sending is not SENDS_WAITING:
             return
         if self._receiving is RECEIVES_NO_MORE:
             if self._keep_alive and (self._waiting or not self._eof):
