@@ -56,6 +56,7 @@ class Wire(ABC):
     def socket(self) -> socket.socket | None:
         """Return what to poll, or None when somebody else reads for this connection."""
 
+    @abstractmethod
     def interrupt(self) -> None:
         """Make a poll of the socket in another thread return, without closing the socket."""
 
@@ -73,6 +74,7 @@ class ByteStreamWire(Wire):
         self.at_end = False  # the peer sends no more
 
     def receive(self) -> list[Event] | None:
+        """See `Wire.receive`."""
         data = self.stream.read()
         if data is None or self.at_end:
             return None
@@ -87,6 +89,7 @@ class ByteStreamWire(Wire):
             self.at_end = True
 
     def flush(self) -> None:
+        """See `Wire.flush`."""
         data = self.engine.data_to_send()
         if data:
             self.stream.write(data)
@@ -95,19 +98,24 @@ class ByteStreamWire(Wire):
 
     @property
     def unsent(self) -> int:
+        """See `Wire.unsent`."""
         return self.stream.unsent
 
     @property
     def pending(self) -> bool:
+        """See `Wire.pending`."""
         return self.stream.has_pending
 
     def socket(self) -> socket.socket | None:
-        return self.stream.sock
+        """See `Wire.socket`."""
+        return self.stream.sock  # type: ignore[no-any-return]  # a test's backend has others
 
     def interrupt(self) -> None:
+        """See `Wire.interrupt`."""
         self.stream.interrupt()
 
     def close(self) -> None:
+        """See `Wire.close`."""
         self.stream.close()
 
 
@@ -122,6 +130,7 @@ class DatagramWire(Wire):
         self.now = now
 
     def receive(self) -> list[Event] | None:
+        """See `Wire.receive`."""
         datagrams = self.udp.receive_many()
         if not datagrams:
             return None
@@ -136,20 +145,30 @@ class DatagramWire(Wire):
         return events
 
     def flush(self) -> None:
+        """See `Wire.flush`."""
         self.udp.send_many(self.engine.datagrams_to_send(self.now()))
 
     @property
     def unsent(self) -> int:
+        """See `Wire.unsent`."""
         return self.udp.unsent
 
     def next_timeout(self) -> float | None:
+        """See `Wire.next_timeout`."""
         return self.engine.next_timeout()
 
     def handle_timeout(self) -> list[Event]:
+        """See `Wire.handle_timeout`."""
         return self.engine.handle_timeout(self.now())
 
     def socket(self) -> socket.socket | None:
+        """See `Wire.socket`."""
         return self.udp.sock
 
+    def interrupt(self) -> None:
+        """See `Wire.interrupt`."""
+        # a poller of a shared connection is woken, which is enough
+
     def close(self) -> None:
+        """See `Wire.close`."""
         self.udp.close()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from ..message import URL, Response
-    from .options import CallOptions
+    from .options import CallOptions, GetCallOptions, PostCallOptions, PutCallOptions
 
 _OF_THE_CLIENT = ("verify", "cert", "proxy", "http1", "http2", "http3")
 
@@ -28,7 +28,7 @@ def request(method: str, url: URL | str, **options: Unpack[CallOptions]) -> Resp
     http3. Raises the `HTTPError`s.
     """
     sending: Any = dict(options)
-    client = Client(**{name: sending.pop(name) for name in _OF_THE_CLIENT if name in sending})  # type: ignore[typeddict-item]
+    client = Client(**{name: sending.pop(name) for name in _OF_THE_CLIENT if name in sending})
     if not sending.get("stream"):
         with client:
             return client.request(method, url, **sending)
@@ -37,13 +37,14 @@ def request(method: str, url: URL | str, **options: Unpack[CallOptions]) -> Resp
     except BaseException:
         client.close()
         raise
-    response.stream.when_over = client.close  # type: ignore[union-attr]  # it is one of ours
+    body: Any = response.stream
+    body.when_over = client.close
     return response
 
 
-def get(url: URL | str, params: Any = None, **options: Unpack[CallOptions]) -> Response:
+def get(url: URL | str, params: Any = None, **options: Unpack[GetCallOptions]) -> Response:
     """Send a GET request (RFC 9110 section 9.3.1)."""
-    return request("GET", url, params=params, **options)  # type: ignore[misc]  # params stands before them
+    return request("GET", url, params=params, **options)
 
 
 def head(url: URL | str, **options: Unpack[CallOptions]) -> Response:
@@ -52,20 +53,20 @@ def head(url: URL | str, **options: Unpack[CallOptions]) -> Response:
 
 
 def post(
-    url: URL | str, data: Any = None, json: Any = None, **options: Unpack[CallOptions]
+    url: URL | str, data: Any = None, json: Any = None, **options: Unpack[PostCallOptions]
 ) -> Response:
     """Send a POST request (RFC 9110 section 9.3.3)."""
-    return request("POST", url, data=data, json=json, **options)  # type: ignore[misc]
+    return request("POST", url, data=data, json=json, **options)
 
 
-def put(url: URL | str, data: Any = None, **options: Unpack[CallOptions]) -> Response:
+def put(url: URL | str, data: Any = None, **options: Unpack[PutCallOptions]) -> Response:
     """Send a PUT request (RFC 9110 section 9.3.4)."""
-    return request("PUT", url, data=data, **options)  # type: ignore[misc]
+    return request("PUT", url, data=data, **options)
 
 
-def patch(url: URL | str, data: Any = None, **options: Unpack[CallOptions]) -> Response:
+def patch(url: URL | str, data: Any = None, **options: Unpack[PutCallOptions]) -> Response:
     """Send a PATCH request (RFC 5789)."""
-    return request("PATCH", url, data=data, **options)  # type: ignore[misc]
+    return request("PATCH", url, data=data, **options)
 
 
 def delete(url: URL | str, **options: Unpack[CallOptions]) -> Response:

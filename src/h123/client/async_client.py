@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from ..message import URL, Request, Response
-    from .options import ClientOptions, RequestOptions
+    from .options import (
+        ClientOptions,
+        GetOptions,
+        PostOptions,
+        PutOptions,
+        RequestOptions,
+    )
     from .settings import Unset
 
 
@@ -58,10 +64,10 @@ class AsyncClient(BaseClient):
         return await self.send(self._core.build_request(method, url, **building), **sending)
 
     async def get(
-        self, url: URL | str, params: Any = None, **options: Unpack[RequestOptions]
+        self, url: URL | str, params: Any = None, **options: Unpack[GetOptions]
     ) -> Response:
         """Send a GET request (RFC 9110 section 9.3.1)."""
-        return await self.request("GET", url, params=params, **options)  # type: ignore[misc]  # params stands before them
+        return await self.request("GET", url, params=params, **options)
 
     async def head(self, url: URL | str, **options: Unpack[RequestOptions]) -> Response:
         """Send a HEAD request (RFC 9110 section 9.3.2)."""
@@ -72,22 +78,22 @@ class AsyncClient(BaseClient):
         url: URL | str,
         data: Any = None,
         json: Any = None,
-        **options: Unpack[RequestOptions],
+        **options: Unpack[PostOptions],
     ) -> Response:
         """Send a POST request (RFC 9110 section 9.3.3)."""
-        return await self.request("POST", url, data=data, json=json, **options)  # type: ignore[misc]
+        return await self.request("POST", url, data=data, json=json, **options)
 
     async def put(
-        self, url: URL | str, data: Any = None, **options: Unpack[RequestOptions]
+        self, url: URL | str, data: Any = None, **options: Unpack[PutOptions]
     ) -> Response:
         """Send a PUT request (RFC 9110 section 9.3.4)."""
-        return await self.request("PUT", url, data=data, **options)  # type: ignore[misc]
+        return await self.request("PUT", url, data=data, **options)
 
     async def patch(
-        self, url: URL | str, data: Any = None, **options: Unpack[RequestOptions]
+        self, url: URL | str, data: Any = None, **options: Unpack[PutOptions]
     ) -> Response:
         """Send a PATCH request (RFC 5789)."""
-        return await self.request("PATCH", url, data=data, **options)  # type: ignore[misc]
+        return await self.request("PATCH", url, data=data, **options)
 
     async def delete(self, url: URL | str, **options: Unpack[RequestOptions]) -> Response:
         """Send a DELETE request (RFC 9110 section 9.3.5)."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..channel.exchange import Exchange
     from ..message import Request
+    from ..message.body import Trailers
     from .clock import Clock
     from .upload import Upload
 
@@ -32,7 +33,7 @@ class ResponseBody:
         self.upload = upload
         self.clock = clock
         self.request = request
-        self.trailers: list[tuple[bytes, bytes]] = []
+        self.trailers: Trailers = ()
         self.when_over: Callable[[], None] | None = None
         self.is_started = False
         self.is_over = False

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..network.backend import Backend
-    from ..network.stream import SocketStream
+    from ..network.stream import Stream
     from ..protocol.connection import Connection
     from ..protocol.events import HandshakeCompleted
     from .clock import Clock
@@ -108,7 +108,7 @@ class ClientChannel(Channel):
         self._ready = Exchange(self, -1)  # nobody's stream: only something to wait on
         return await self.wait(self._ready, lambda: self._is_ready or self.is_closed, deadline)
 
-    def detach(self) -> SocketStream:
+    def detach(self) -> Stream:
         """Give the stream away, for another protocol to go on with (after CONNECT)."""
         with self.lock:
             assert isinstance(self.wire, ByteStreamWire)
@@ -170,6 +170,7 @@ class Connector:
             host, port = self.connect_to.get((route.host, route.port), (route.host, route.port))
         else:
             host, port = proxy.url.host, proxy.url.port or 80
+        stream: Stream
         try:
             stream = await open_tcp(
                 self.backend, host, port, self._left(deadline), local_address=self.local_address
@@ -200,17 +201,15 @@ class Connector:
             raise
         return channel
 
-    async def _start_tls(
-        self, stream: SocketStream, route: Route, deadline: float | None
-    ) -> SocketStream:
+    async def _start_tls(self, stream: Stream, route: Route, deadline: float | None) -> Stream:
         from ..network.tls import client_context
 
         context = client_context(self.tls.verify, self.tls.cert, route.protocols)
         return await start_tls(self.backend, stream, context, route.host, self._left(deadline))
 
     async def _tunnel(
-        self, stream: SocketStream, route: Route, proxy: Proxy, deadline: float | None
-    ) -> SocketStream:
+        self, stream: Stream, route: Route, proxy: Proxy, deadline: float | None
+    ) -> Stream:
         """Ask an HTTP proxy for a tunnel to the route's host and return the stream inside it."""
         engine = registry.find("http/1.1")(Role.CLIENT, limits=self.limits)
         channel = ClientChannel(engine, ByteStreamWire(engine, stream), self.backend, route)

@@ -211,7 +211,7 @@ class ClientCore:
         """Read a redirect's content if it is short, so that the connection can go on."""
         body: Any = response.stream
         try:
-            content = []
+            content: list[bytes] = []
             size = 0
             while size < 65536:
                 data = await body.receive()

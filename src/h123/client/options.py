@@ -9,19 +9,13 @@ from ..message import URL
 from .settings import Limits, Proxy, Timeout, TimeoutTypes, Unset
 
 
-class RequestOptions(TypedDict, total=False):
-    """What a call may say about its request and how it is sent."""
+class CommonOptions(TypedDict, total=False):
+    """What every call may say about its request and how it is sent."""
 
     content: Any
     """Bytes, text, a binary file, an iterator or async iterator of bytes: sent as it is."""
-    data: Any
-    """A dict or list of pairs is a form; anything else is as `content`."""
     files: Any
     """Files of a multipart form: a dict or list of name to file, or (filename, file[, type])."""
-    json: Any
-    """An object to send as JSON."""
-    params: Any
-    """Parameters for the URL's query: a dict, a list of pairs, text."""
     headers: Any
     cookies: Any
     auth: tuple[str, str] | Unset | None
@@ -36,6 +30,34 @@ class RequestOptions(TypedDict, total=False):
     extensions: dict[str, Any] | None
     stream: bool
     """Return as soon as the response's head is there, its content unread."""
+
+
+class PostOptions(CommonOptions, total=False):
+    """What stands behind `data` and `json`."""
+
+    params: Any
+    """Parameters for the URL's query: a dict, a list of pairs, text."""
+
+
+class PutOptions(PostOptions, total=False):
+    """What stands behind `data`."""
+
+    json: Any
+    """An object to send as JSON."""
+
+
+class GetOptions(CommonOptions, total=False):
+    """What stands behind `params`."""
+
+    data: Any
+    """A dict or list of pairs is a form; anything else is as `content`."""
+    json: Any
+
+
+class RequestOptions(PutOptions, total=False):
+    """All that a call may say."""
+
+    data: Any
 
 
 class ClientOptions(TypedDict, total=False):
@@ -61,8 +83,8 @@ class ClientOptions(TypedDict, total=False):
     local_address: str | None
 
 
-class CallOptions(RequestOptions, total=False):
-    """What a call without a client of its own may say: the request's options and these."""
+class ConnectionOptions(TypedDict, total=False):
+    """What a call without a client of its own may say of how it connects."""
 
     verify: Any
     cert: Any
@@ -70,6 +92,22 @@ class CallOptions(RequestOptions, total=False):
     http1: bool
     http2: bool
     http3: bool
+
+
+class CallOptions(RequestOptions, ConnectionOptions, total=False):
+    """All that a call without a client may say."""
+
+
+class GetCallOptions(GetOptions, ConnectionOptions, total=False):
+    """What stands behind `params`, without a client."""
+
+
+class PutCallOptions(PutOptions, ConnectionOptions, total=False):
+    """What stands behind `data`, without a client."""
+
+
+class PostCallOptions(PostOptions, ConnectionOptions, total=False):
+    """What stands behind `data` and `json`, without a client."""
 
 
 SENDING = ("auth", "follow_redirects", "stream")

@@ -88,6 +88,7 @@ class Lane:
 
     @property
     def is_unused(self) -> bool:
+        """Whether it can be forgotten."""
         return not (self.shared or self.idle or self.connecting or self.waiting)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 from ..message import URL, Headers
 from ..protocol.limits import Limits as ProtocolLimits
@@ -20,7 +20,7 @@ class _Unset:
 UNSET = _Unset()
 Unset = _Unset
 
-TimeoutTypes = "Timeout | float | tuple[float | None, ...] | None"
+TimeoutTypes: TypeAlias = Union["Timeout", float, tuple[float | None, ...], None]
 
 
 class Timeout:
@@ -68,8 +68,12 @@ class Timeout:
         for value in (*values, total):
             if value is not None and not (isinstance(value, (int, float)) and value >= 0):
                 raise ValueError(f"a timeout is a number of seconds or None, not {value!r}")
+        self.connect: float | None
+        self.read: float | None
+        self.write: float | None
+        self.pool: float | None
         self.connect, self.read, self.write, self.pool = values
-        self.total = total
+        self.total: float | None = total
 
     def as_dict(self) -> dict[str, float | None]:
         """Return the bounds by name."""

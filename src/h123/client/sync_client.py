@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from ..message import URL, Request, Response
-    from .options import ClientOptions, RequestOptions
+    from .options import (
+        ClientOptions,
+        GetOptions,
+        PostOptions,
+        PutOptions,
+        RequestOptions,
+    )
     from .settings import Unset
 
 
@@ -71,11 +77,9 @@ class Client(BaseClient):
         building, sending = split_options(options)
         return self.send(self._core.build_request(method, url, **building), **sending)
 
-    def get(
-        self, url: URL | str, params: Any = None, **options: Unpack[RequestOptions]
-    ) -> Response:
+    def get(self, url: URL | str, params: Any = None, **options: Unpack[GetOptions]) -> Response:
         """Send a GET request (RFC 9110 section 9.3.1)."""
-        return self.request("GET", url, params=params, **options)  # type: ignore[misc]  # params stands before them
+        return self.request("GET", url, params=params, **options)
 
     def head(self, url: URL | str, **options: Unpack[RequestOptions]) -> Response:
         """Send a HEAD request (RFC 9110 section 9.3.2)."""
@@ -86,20 +90,18 @@ class Client(BaseClient):
         url: URL | str,
         data: Any = None,
         json: Any = None,
-        **options: Unpack[RequestOptions],
+        **options: Unpack[PostOptions],
     ) -> Response:
         """Send a POST request (RFC 9110 section 9.3.3)."""
-        return self.request("POST", url, data=data, json=json, **options)  # type: ignore[misc]
+        return self.request("POST", url, data=data, json=json, **options)
 
-    def put(self, url: URL | str, data: Any = None, **options: Unpack[RequestOptions]) -> Response:
+    def put(self, url: URL | str, data: Any = None, **options: Unpack[PutOptions]) -> Response:
         """Send a PUT request (RFC 9110 section 9.3.4)."""
-        return self.request("PUT", url, data=data, **options)  # type: ignore[misc]
+        return self.request("PUT", url, data=data, **options)
 
-    def patch(
-        self, url: URL | str, data: Any = None, **options: Unpack[RequestOptions]
-    ) -> Response:
+    def patch(self, url: URL | str, data: Any = None, **options: Unpack[PutOptions]) -> Response:
         """Send a PATCH request (RFC 5789)."""
-        return self.request("PATCH", url, data=data, **options)  # type: ignore[misc]
+        return self.request("PATCH", url, data=data, **options)
 
     def delete(self, url: URL | str, **options: Unpack[RequestOptions]) -> Response:
         """Send a DELETE request (RFC 9110 section 9.3.5)."""

@@ -153,6 +153,11 @@ class Response(ResponseHead):
         if fields:
             self.headers = Headers.from_raw(raw + fields)
 
+    def set_content(self, content: bytes) -> None:
+        """Take content, as it was sent, that somebody else has read from the stream."""
+        self.stream = ByteStream(content)
+        self._decode_whole(content)
+
     def _decode_whole(self, content: bytes) -> None:
         """Take content that is there as a whole, decoded if the headers say that it is coded."""
         if content and "content-encoding" in self.headers:
@@ -230,9 +235,8 @@ class Response(ResponseHead):
     def encoding(self, encoding: str | None) -> None:
         if self._text is not None:
             raise ValueError("Setting encoding after `text` has been accessed is not allowed.")
-        if encoding is not None:
-            if not is_charset(encoding):
-                raise ValueError(f"Unknown character set {encoding!r}")
+        if encoding is not None and not is_charset(encoding):
+            raise ValueError(f"Unknown character set {encoding!r}")
         self._encoding = encoding
 
     def _decoder(self) -> ContentDecoder | None:
@@ -379,7 +383,10 @@ class Response(ResponseHead):
     async def aread(self) -> bytes:
         """Read the whole content, keep it and return it."""
         if self._content is None:
-            self._content = b"".join([part async for part in self.aiter_bytes()])
+            if "content-encoding" in self.headers:
+                self._content = b"".join([part async for part in self.aiter_bytes()])
+            else:
+                self._content = await self._aread_stream()
         return self._content
 
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
@@ -461,6 +468,23 @@ class Response(ResponseHead):
                 self._blame(error)
             raise
         await self.aclose()
+
+    async def _aread_stream(self) -> bytes:
+        """Return what `_aiter_stream` would give, sooner."""
+        stream = self.stream
+        if not isinstance(stream, AsyncByteStream):
+            raise RuntimeError(_SYNC_STREAM)
+        self._begin()
+        try:
+            content = b"".join([part async for part in stream])
+            self._finish()
+        except RequestError as error:
+            self._blame(error)
+            raise
+        finally:
+            await self.aclose()
+        self.num_bytes_downloaded = len(content)
+        return content
 
     async def aclose(self) -> None:
         """Close the response and give its stream back. Content that was not read is lost."""

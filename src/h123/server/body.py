@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ..channel.exchange import Exchange
+    from ..message.body import Trailers
 
 
 class RequestBody(AsyncByteStream):
@@ -22,7 +23,7 @@ class RequestBody(AsyncByteStream):
     def __init__(self, exchange: Exchange, timeout: float, *, expects_continue: bool) -> None:
         self.exchange = exchange
         self.timeout = timeout
-        self.trailers: list[tuple[bytes, bytes]] = []
+        self.trailers: Trailers = ()
         self._expects_continue = expects_continue
         self._started = False
 

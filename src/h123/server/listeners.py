@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..channel.wire import ByteStreamWire
 from ..network.backend import format_address
 from ..network.connect import start_tls
-from ..network.stream import SocketStream
+from ..network.stream import SocketStream, Stream
 from ..protocol import registry
 from ..protocol.connection import Role
 from .channel import ServerChannel
@@ -87,7 +87,7 @@ class TCPListener:
                 continue
             self.server.begin(self._welcome(stream, format_address(address)))
 
-    async def _welcome(self, stream: SocketStream, peer: str) -> None:
+    async def _welcome(self, stream: Stream, peer: str) -> None:
         """Find out what a new connection speaks and let a channel have it."""
         server = self.server
         local = stream.local_address
@@ -135,7 +135,7 @@ class TCPListener:
         if data:
             channel.feed(data)
 
-    async def _first_bytes(self, stream: SocketStream) -> bytes:
+    async def _first_bytes(self, stream: Stream) -> bytes:
         """Return the beginning of what the client sends: enough to tell HTTP/2's preface from a request."""
         end = self.backend.now() + self.server.limits.header_timeout
         poller = self.backend.poller(stream.sock)

@@ -34,27 +34,36 @@ class SharedDatagramWire(Wire):
         self.listener = listener
 
     def receive(self) -> list[Event] | None:
+        """See `Wire.receive`."""
         return None
 
     def flush(self) -> None:
+        """See `Wire.flush`."""
         datagrams = self.engine.datagrams_to_send(self.listener.backend.now())
         if datagrams:
             self.listener.send(datagrams)
 
     @property
     def unsent(self) -> int:
+        """See `Wire.unsent`."""
         return (
             0  # the engine's own bounds hold; what the kernel does not take is lost, as on any path
         )
 
     def next_timeout(self) -> float | None:
+        """See `Wire.next_timeout`."""
         return self.engine.next_timeout()
 
     def handle_timeout(self) -> list[Event]:
+        """See `Wire.handle_timeout`."""
         return self.engine.handle_timeout(self.listener.backend.now())
 
     def socket(self) -> None:
-        return None
+        """See `Wire.socket`."""
+        return
+
+    def interrupt(self) -> None:
+        """See `Wire.interrupt`: nobody polls here."""
 
     def close(self) -> None:
         """Leave the socket to the others."""

@@ -110,11 +110,15 @@ class Server:
                 self._tcp += [TCPListener(self, sock, None) for sock in sockets]
                 self.urls.append(_url("http", host, sockets))
         except BaseException:
-            for listener in (*self._tcp, *self._udp):
-                listener.close()
+            for tcp in self._tcp:
+                tcp.close()
+            for udp in self._udp:
+                udp.close()
             raise
-        for listener in (*self._tcp, *self._udp):
-            listener.start()
+        for tcp in self._tcp:
+            tcp.start()
+        for udp in self._udp:
+            udp.start()
         self._sweep()
 
     async def _start_tls(self, host: str, port: int) -> None:
