@@ -136,9 +136,10 @@ class _Wake:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._is_set = False
         self._waiting = False
+        self._closed = True  # until there is a file to close
+        self._number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._closed = False
 
     def fileno(self) -> int:

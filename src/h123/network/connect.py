@@ -50,8 +50,7 @@ async def open_tcp(
     for position, address in enumerate(queue):
         share = None
         if deadline is not None:
-            remaining = max(deadline - backend.now(), 0.0)
-            share = min(max(remaining / (len(queue) - position), _SHORTEST_TRY), remaining)
+            share = share_of(max(deadline - backend.now(), 0.0), len(queue) - position)
         try:
             return SocketStream(await _connect(backend, address, share, local_address))
         except OSError as error:
@@ -59,6 +58,11 @@ async def open_tcp(
         if deadline is not None and backend.now() >= deadline:
             break
     raise _all_failed(f"{host}:{port}" if ":" not in host else f"[{host}]:{port}", failures)
+
+
+def share_of(remaining: float, addresses_left: int) -> float:
+    """Return how many of the seconds that remain the next address gets."""
+    return min(max(remaining / addresses_left, _SHORTEST_TRY), remaining)
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:
@@ -134,11 +138,10 @@ async def open_unix(backend: Backend, path: str, timeout: float | None) -> Socke
         )
     except OSError as error:
         sock.close()
-        number = error.errno or errno.EIO
-        if number == errno.EAGAIN:  # a Unix socket's way to say that its queue is full
-            number = errno.ECONNREFUSED
-        text = f"cannot connect to {path}: {reason(OSError(number, error.strerror))}"
-        raise failure(number, text) from None
+        if error.errno == errno.EAGAIN:  # a Unix socket's way to say that its queue is full
+            error = failure(errno.ECONNREFUSED, "")
+        text = f"cannot connect to {path}: {reason(error)}"
+        raise failure(error.errno or errno.EINVAL, text) from None
     except BaseException:
         sock.close()
         raise
@@ -155,7 +158,8 @@ async def start_tls(
 ) -> TLSStream:
     """Speak TLS from here on, over a stream whose bytes so far were all read: a socket's, or TLS itself.
 
-    The given stream belongs to the new one; when this fails it is closed. `server_hostname` (a name or a
+    The given stream belongs to the new one; when this fails it is closed. The new one may have bytes unsent,
+    as after any write. `server_hostname` (a name or a
     literal address) is what a client checks and sends; a server gives None.
 
     Raises `ssl.SSLCertVerificationError`, other kinds of `ssl.SSLError`, `ConnectionError` or `TimeoutError`,

@@ -28,10 +28,14 @@ _REASONS = {
 
 def explained(error: E, message: str) -> E:
     """Return an error of the same class and `errno` (of TLS: `reason`) whose text is `message`."""
+    if hasattr(
+        error, "reason"
+    ):  # ssl.SSLError, named so as not to import it, has its own idea of text
+        twin = type(error)(error.errno, message)
+        twin.reason = error.reason
+        return twin
     twin = type(error)(message)
     twin.errno = error.errno
-    if hasattr(error, "reason"):  # ssl.SSLError, named so as not to import it
-        twin.reason = error.reason  # type: ignore[attr-defined]  # it is of the same class
     return twin
 
 

@@ -136,6 +136,8 @@ class MemoryStream(Stream):
     def shutdown_write(self) -> None:
         """Say that nothing more will be sent; see `Stream.shutdown_write`."""
         self._check_open("writing to")
+        if self.unsent:
+            raise RuntimeError("shutdown_write would lose what is unsent")
         self.outgoing.ended = True
 
     def interrupt(self) -> None:

@@ -65,7 +65,7 @@ class Stream(ABC):
 
     @abstractmethod
     def shutdown_write(self) -> None:
-        """Say that nothing more will be sent, once `unsent` is 0; reading goes on. Raises `OSError`."""
+        """Say that nothing more will be sent; reading goes on. Only when `unsent` is 0. Raises `OSError`."""
 
     @abstractmethod
     def close(self) -> None:
@@ -199,6 +199,8 @@ class SocketStream(Stream):
 
     def shutdown_write(self) -> None:
         """Send a FIN; see `Stream.shutdown_write`."""
+        if self.unsent:
+            raise RuntimeError("shutdown_write would lose what is unsent")
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:

@@ -22,8 +22,8 @@ class TLSStream(Stream):
     """TLS over another stream, its handshake done. Made by `connect.start_tls`."""
 
     __slots__ = (
-        "_below", "_decrypted_end", "_incoming", "_outgoing", "_read_error", "alpn_protocol", "is_closed",
-        "local_address", "peer_address", "sock", "tls", "truncated",
+        "_below", "_decrypted_end", "_incoming", "_outgoing", "_read_error", "_untold", "alpn_protocol",
+        "is_closed", "local_address", "peer_address", "sock", "tls", "truncated",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,7 @@ class TLSStream(Stream):
         self._outgoing = outgoing
         self._read_error: OSError | None = None  # found after bytes that had to be returned first
         self._decrypted_end = False
+        self._untold = False  # whether either of these is still to be told
 
     @property
     def unsent(self) -> int:  # type: ignore[override]  # read-only here: it is the stream's below
@@ -53,10 +54,8 @@ class TLSStream(Stream):
 
         It may be up to one record (16 KiB) more than `max_bytes`, when most of that record was there before.
         """
-        if self._decrypted_end:
-            return b""
-        if self._read_error is not None:
-            raise explained(self._read_error, str(self._read_error))
+        if self._decrypted_end or self._read_error is not None:
+            return self._tell_end()
         data = self._below.read(max_bytes)
         if data:
             self._incoming.write(data)
@@ -70,11 +69,17 @@ class TLSStream(Stream):
         plain = self._decrypt()
         if self._outgoing.pending:  # an answer to a key update, or an alert
             self._send_outgoing()
-        if plain:
-            return plain
+        if self._decrypted_end or self._read_error is not None:
+            if not plain:
+                return self._tell_end()
+            self._untold = True
+        return plain or None
+
+    def _tell_end(self) -> bytes:
+        self._untold = False
         if self._read_error is not None:
             raise explained(self._read_error, str(self._read_error))
-        return b"" if self._decrypted_end else None
+        return b""
 
     def _decrypt(self) -> bytes:
         """Return the plain text of all whole records, and note an end or an error after them."""
@@ -131,14 +136,20 @@ class TLSStream(Stream):
             self._send_outgoing()
 
     def shutdown_write(self) -> None:
-        """Send close_notify and end the stream below; the peer's bytes can still be read."""
+        """Send close_notify and end the stream below; the peer's bytes can still be read.
+
+        Where close_notify itself has to wait, it is the whole end: `flush` sends it.
+        """
+        if self.unsent:
+            raise RuntimeError("shutdown_write would lose what is unsent")
         self._notify()
-        self._below.shutdown_write()
+        if not self.unsent:
+            self._below.shutdown_write()
 
     @property
     def has_pending(self) -> bool:
         """Whether an end or an error came in one read with the bytes before it, and is still to be told."""
-        return self._decrypted_end or self._read_error is not None or self._incoming.pending > 0
+        return self._untold or self._incoming.pending > 0
 
     def interrupt(self) -> None:
         """Make a poll in another thread return; see `Stream.interrupt`."""
