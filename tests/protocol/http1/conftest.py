@@ -72,6 +72,11 @@ def serving() -> Callable[[bytes], HTTP1Connection]:
     return serve
 
 
+def _feed_singly(engine: HTTP1Connection, data: bytes) -> None:
+    for byte in data:
+        engine.receive_data(bytes((byte,)))
+
+
 @pytest.fixture
 def refuse() -> Callable[[HTTP1Connection, bytes], RemoteProtocolError]:
     """Feed bytes whole to one engine and singly to its twin: both must refuse them, and by the same rule."""
@@ -83,8 +88,7 @@ def refuse() -> Callable[[HTTP1Connection, bytes], RemoteProtocolError]:
         with pytest.raises(RemoteProtocolError) as whole:
             engine.receive_data(data)
         with pytest.raises(RemoteProtocolError) as singly:
-            for byte in data:
-                twin.receive_data(bytes((byte,)))
+            _feed_singly(twin, data)
         assert (singly.value.rule, singly.value.status) == (whole.value.rule, whole.value.status)
         assert engine.receive_data(data) == twin.receive_data(data) == []
         assert engine.receive_eof() == []
@@ -103,7 +107,7 @@ def content() -> Callable[[Iterable[Event]], bytes]:
     return join
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def whole() -> Callable[[Iterable[Event]], list[Event]]:
     """Make events independent of how the bytes were cut: one DataReceived a stream, the end on it."""
 

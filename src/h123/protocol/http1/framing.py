@@ -51,11 +51,8 @@ def is_chunked(known: Known, version: str) -> bool:
 
 
 def request_length(known: Known) -> int:
-    """Return the Content-Length of a request, 0 if it has none (RFC 9110 section 8.6)."""
-    value = known.get(CONTENT_LENGTH)
-    if value is None:
-        return 0
-    return _length(value)
+    """Return the Content-Length of a request that has one (RFC 9110 section 8.6)."""
+    return _length(known[CONTENT_LENGTH])
 
 
 def response_length(known: Known) -> int | None:
