@@ -60,7 +60,11 @@ class Route(NamedTuple):
 
 
 class ClientChannel(Channel):
-    """A client's connection, which tells its pool what becomes of it."""
+    """A client's connection, which tells its pool what becomes of it.
+
+    Responses have it as their extension `connection`, to be read: `addresses` (ours, the peer's), `uses`
+    (requests so far), `connect_seconds`, `tls`, `peer_certificate`.
+    """
 
     def __init__(self, engine: Connection, wire: Any, backend: Backend, route: Route) -> None:
         super().__init__(engine, wire, backend, str(route))
@@ -69,6 +73,7 @@ class ClientChannel(Channel):
         self.pool: Pool | None = None
         self.idle_since = 0.0
         self.uses = 0
+        self.connect_seconds = 0.0
         self.addresses: tuple[str, str] = ("", "")
         self._ready: Exchange | None = None
         self._is_ready = False
@@ -102,6 +107,21 @@ class ClientChannel(Channel):
         if self._ready is not None:
             for waiter in self._ready.waiters:
                 waiter.set()
+
+    @property
+    def tls(self) -> Any:
+        """What has the methods of `ssl.SSLObject` (`version`, `cipher`); None in cleartext and over QUIC."""
+        return self.wire.stream.tls if isinstance(self.wire, ByteStreamWire) else None
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The server's certificate in DER form, None in cleartext."""
+        certificate: bytes | None
+        if isinstance(self.wire, ByteStreamWire):
+            certificate = None if self.tls is None else self.tls.getpeercert(True)
+        else:
+            certificate = self.engine.quic.peer_certificate  # type: ignore[attr-defined]  # HTTP/3's
+        return certificate
 
     async def wait_ready(self, deadline: float | None) -> bool:
         """Wait for a datagram transport's handshake; return False when it took too long."""
@@ -140,7 +160,7 @@ class Connector:
         self.backend = backend
         self.tls = tls
         self.limits = limits
-        self.connect_to = dict(connect_to or {})
+        self.connect_to = connect_to or {}
         self.engines = dict(engines or {})
         self.local_address = (local_address, 0) if local_address else None
 
@@ -149,11 +169,15 @@ class Connector:
 
         Raises `ConnectError`, `ConnectTimeout`, `ProxyError`.
         """
+        begin = self.backend.now()
         deadline = clock.deadline(clock.timeout.connect)
         try:
             if route.protocols == ("h3",):
-                return await self._connect_quic(route, deadline)
-            return await self._connect_tcp(route, deadline)
+                channel = await self._connect_quic(route, deadline)
+            else:
+                channel = await self._connect_tcp(route, deadline)
+            channel.connect_seconds = self.backend.now() - begin
+            return channel
         except TimeoutError as error:
             raise ConnectTimeout(f"{route}: {error or 'timed out'}") from error
         except OSError as error:

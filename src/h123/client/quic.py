@@ -15,6 +15,7 @@ from ..protocol.quic.connection import QUICConfiguration
 from .connect import ClientChannel
 
 if TYPE_CHECKING:
+    from ..message.exceptions import HTTPError
     from .connect import Connector, Route, TLSSettings
     from .settings import Limits
 
@@ -59,10 +60,27 @@ async def connect_quic(
             failure = TimeoutError(f"no answer over QUIC from {address} (UDP)")
         else:
             assert channel.error is not None
-            failure = ConnectionError(str(channel.error))
+            failure = _failure(channel.error)
             if not isinstance(channel.error.__cause__, OSError):
                 raise failure  # somebody answered: another address would say the same
     raise failure or ConnectionError(f"{host} has no address")
+
+
+def _failure(error: HTTPError) -> OSError:
+    """Return what to raise for a handshake that failed: the class that TLS over TCP would have."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause
+    rule = getattr(cause, "rule", "")
+    if rule == "certificate":
+        from ssl import SSLCertVerificationError
+
+        return SSLCertVerificationError(str(cause))
+    if rule == "tls-alert":
+        from ssl import SSLError
+
+        return SSLError(str(cause))
+    return ConnectionError(str(cause or error))
 
 
 def _configuration(

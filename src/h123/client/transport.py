@@ -190,6 +190,7 @@ class HTTPTransport:
         extensions = {
             "http_version": head.http_version.encode("ascii"),
             "addresses": channel.addresses,
+            "connection": channel,
         }
         if head.reason:
             extensions["reason_phrase"] = head.reason

@@ -1,0 +1,1 @@
+"""`h123 fetch`: curl's names and manners, over this stack."""
