@@ -33,7 +33,7 @@ from .state import (
     SENDS_WAITING,
     ConnectionState,
 )
-from .syntax import CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING
+from .syntax import CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING
 
 
 class ReceivingConnection(ConnectionState):
@@ -186,7 +186,9 @@ class ReceivingConnection(ConnectionState):
             self._begin_informational(status, headers, events)
             return
         reader = self._response_reader(status, known, version)
-        if isinstance(reader, ClosingReader) or not persists(known, version):
+        if version != "HTTP/1.1" or CONNECTION in known:
+            self._keep_alive = self._keep_alive and persists(known, version)
+        if isinstance(reader, ClosingReader):
             self._keep_alive = False
         if self._sending is SENDS_WAITING:  # the answer to CONNECT
             if status < 300:
@@ -234,13 +236,14 @@ class ReceivingConnection(ConnectionState):
             if pieces:
                 self._tell_data(b"".join(pieces), events, end_stream=False)
             raise
-        trailers = isinstance(reader, ChunkedReader) and reader.trailers
-        ends = reader.complete and not trailers
+        complete = reader.complete
+        trailers = complete and isinstance(reader, ChunkedReader) and reader.trailers
+        ends = complete and not trailers
         if pieces or ends:
             self._tell_data(b"".join(pieces), events, end_stream=ends)
         if trailers:
             events.append(TrailersReceived(self._stream_id, trailers))
-        if reader.complete:
+        if complete:
             self._receiving = RECEIVES_NO_MORE
             self._settle()
         return stop

@@ -85,6 +85,8 @@ def is_host(value: bytes) -> bool:
     rest = value.translate(None, _PLAIN_HOST)
     if not rest:
         return True
+    if rest == b":":
+        return not value.partition(b":")[2].translate(None, _DIGITS)
     if value[:1] == b"[":
         literal, bracket, port = value[1:].partition(b"]")
         return bool(bracket) and _is_ip_literal(literal) and _is_port(port)
