@@ -181,11 +181,11 @@ class Exchange:
                 piece = data[offset : offset + room] if offset or not last else data
                 end = end_stream and last
                 channel.call_engine(channel.engine.send_data, self.stream_id, piece, end_stream=end)
-                channel.flush()
                 offset += len(piece)
                 if end:
                     self.send_ended = True
                     channel.settle(self)
+                channel.flush()
         return offset
 
     async def send_data(
@@ -220,9 +220,9 @@ class Exchange:
                 raise self.failure()
             if not self.send_stopped:
                 channel.call_engine(channel.engine.send_trailers, self.stream_id, headers)
-                channel.flush()
             self.send_ended = True
             channel.settle(self)
+            channel.flush()
 
     def send_informational(self, status: int, headers: Headers) -> None:
         """Send a 1xx response (server)."""
@@ -244,8 +244,8 @@ class Exchange:
             )
             if end_stream:
                 self.send_ended = True
-                channel.flush()
                 channel.settle(self)
+                channel.flush()
 
     def stop_sending(self) -> None:
         """Send no more content; the exchange is to be aborted once the response has come."""

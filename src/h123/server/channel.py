@@ -67,7 +67,7 @@ class ServerChannel(Channel):
 
     def exchange_over(self, exchange: Exchange) -> None:
         """Start to wait for the next request."""
-        if not self.exchanges:
+        if not self.exchanges and not self._lingering:
             self.deadline = self.backend.now() + self.limits.idle_timeout
 
     def peer_broke_protocol(self, error: engine_errors.RemoteProtocolError) -> None:

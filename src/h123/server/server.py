@@ -88,7 +88,7 @@ class Server:
         self._tcp: list[TCPListener] = []
         self._udp: list[UDPListener] = []
         self._channels: dict[ServerChannel, None] = {}
-        self._welcoming = 0
+        self._welcoming: set[asyncio.Task[None]] = set()
         self._sweeper: Any = None
         self._empty: asyncio.Event | None = None
         self._stopping = False
@@ -174,19 +174,19 @@ class Server:
     @property
     def is_full(self) -> bool:
         """Whether no more connections are accepted for now."""
-        return len(self._channels) + self._welcoming >= self.limits.connections
+        return len(self._channels) + len(self._welcoming) >= self.limits.connections
 
     def begin(self, welcome: Coroutine[Any, Any, None]) -> None:
         """Run a new connection's first steps, counted as a connection."""
-        self._welcoming += 1
-        self.backend.spawn(self._count(welcome))
+        task = asyncio.ensure_future(welcome)
+        self._welcoming.add(task)
+        task.add_done_callback(self._welcomed)
 
-    async def _count(self, welcome: Coroutine[Any, Any, None]) -> None:
-        try:
-            await welcome
-        finally:
-            self._welcoming -= 1
-            self._room_again()
+    def _welcomed(self, task: asyncio.Task[None]) -> None:
+        self._welcoming.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a connection could not be begun", exc_info=task.exception())
+        self._room_again()
 
     def remember(self, channel: ServerChannel) -> None:
         """Watch over a connection."""
@@ -227,6 +227,8 @@ class Server:
             tcp.close()
         for udp in self._udp:
             udp.drain()
+        for task in self._welcoming:
+            task.cancel()  # they have asked for nothing yet
         for channel in list(self._channels):
             channel.drain()
         if self._channels or self._welcoming:
