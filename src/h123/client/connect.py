@@ -63,7 +63,8 @@ class ClientChannel(Channel):
     """A client's connection, which tells its pool what becomes of it.
 
     Responses have it as their extension `connection`, to be read: `addresses` (ours, the peer's), `uses`
-    (requests so far), `connect_seconds`, `tls`, `peer_certificate`.
+    (requests so far), `connect_seconds` and `connected_at` (in the backend's time), `tls`,
+    `peer_certificate`.
     """
 
     def __init__(self, engine: Connection, wire: Any, backend: Backend, route: Route) -> None:
@@ -74,6 +75,7 @@ class ClientChannel(Channel):
         self.idle_since = 0.0
         self.uses = 0
         self.connect_seconds = 0.0
+        self.connected_at = 0.0
         self.addresses: tuple[str, str] = ("", "")
         self._ready: Exchange | None = None
         self._is_ready = False
@@ -176,7 +178,8 @@ class Connector:
                 channel = await self._connect_quic(route, deadline)
             else:
                 channel = await self._connect_tcp(route, deadline)
-            channel.connect_seconds = self.backend.now() - begin
+            channel.connected_at = self.backend.now()
+            channel.connect_seconds = channel.connected_at - begin
             return channel
         except TimeoutError as error:
             raise ConnectTimeout(f"{route}: {error or 'timed out'}") from error

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..channel.wire import DatagramWire
+from ..network.backend import format_address
 from ..network.udp import open_udp
 from ..protocol.connection import Role
 from ..protocol.http3.connection import HTTP3Connection
@@ -41,7 +42,7 @@ async def connect_quic(
             transport = AioQUICEndpoint(configuration).connect(udp.peer, backend.now())
             engine = HTTP3Connection(Role.CLIENT, transport, limits=connector.limits)
             channel = ClientChannel(engine, DatagramWire(engine, udp, backend.now), backend, route)
-            channel.addresses = (str(udp.local_address), str(udp.peer))
+            channel.addresses = (format_address(udp.local_address), format_address(udp.peer))
             channel.start()
         except BaseException:
             udp.close()
@@ -75,11 +76,11 @@ def _failure(error: HTTPError) -> OSError:
     if rule == "certificate":
         from ssl import SSLCertVerificationError
 
-        return SSLCertVerificationError(str(cause))
+        return SSLCertVerificationError(1, str(cause))
     if rule == "tls-alert":
         from ssl import SSLError
 
-        return SSLError(str(cause))
+        return SSLError(1, str(cause))
     return ConnectionError(str(cause or error))
 
 

@@ -33,11 +33,14 @@ def heads_of(response: Response) -> bytes:
     return b"".join(head_of(one) for one in (*response.informational, response))
 
 
-def exchange_of(response: Response) -> str:
-    """Return how the request went out and what came back, line by line: what -v shows."""
+def exchange_of(response: Response, *, is_new: bool) -> str:
+    """Return how the request went out and what came back, line by line: what -v shows.
+
+    `is_new` tells that its connection was made for it.
+    """
     request = response.request
     version = version_of(response)
-    lines = [f"* {_text(line.encode())}" for line in _connection_of(response, version)]
+    lines = [f"* {_text(line.encode())}" for line in _connection_of(response, version, is_new)]
     target = request.target.decode("ascii", "backslashreplace")
     sent = "HTTP/1.1" if version == "HTTP/1.0" else version
     lines.append(f"> {request.method} {target} {sent}")
@@ -73,21 +76,19 @@ def _sent_fields(request: Request, version: str) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _connection_of(response: Response, version: str) -> list[str]:
+def _connection_of(response: Response, version: str, is_new: bool) -> list[str]:
     """Return what is known of the connection: where to, TLS, the certificate."""
     host = response.request.url.host
-    _, address = response.extensions.get("addresses", ("", ""))
-    connection: Any = response.extensions.get("connection")
-    place = f"{host} ({address})" if address else host
-    if connection is not None and connection.uses > 1:
+    connection: Any = response.extensions["connection"]
+    place = f"{host} ({connection.addresses[1]})"
+    if not is_new:
         return [f"used the connection to {place} again ({version})"]
     lines = [f"connected to {place} ({version})"]
-    if connection is not None:
-        if connection.tls is not None:
-            lines.append(f"{connection.tls.version()}, {connection.tls.cipher()[0]}")
-        certificate = connection.peer_certificate
-        if certificate is not None:
-            lines += _certificate_lines(certificate)
+    if connection.tls is not None:
+        lines.append(f"{connection.tls.version()}, {connection.tls.cipher()[0]}")
+    certificate = connection.peer_certificate
+    if certificate is not None:
+        lines += _certificate_lines(certificate)
     return lines
 
 

@@ -83,6 +83,8 @@ class Transfer:
         self._makes: RequestMaker | None = None
         self._destination: Destination | None = None
         self._version: str | None = None
+        self._is_new = True
+        self._path: str | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -207,9 +209,10 @@ class Transfer:
         self._version = version_of(response)
         self.response = response
         self._times["time_starttransfer"] = monotonic() - self._begin
-        connection: Any = response.extensions.get("connection")
-        if connection is not None and connection.uses <= 1:
-            self._times["time_connect"] = begin - self._begin + connection.connect_seconds
+        connected_at: float = response.extensions["connection"].connected_at
+        self._is_new = connected_at >= begin
+        if self._is_new:
+            self._times["time_connect"] = connected_at - self._begin
         return response
 
     # ----------------------------------------------------------------------- what comes of it
@@ -217,7 +220,7 @@ class Transfer:
     async def _show_head(self, response: Response) -> None:
         options = self.options
         if options.verbose:
-            self.session.tell(exchange_of(response))
+            self.session.tell(exchange_of(response, is_new=self._is_new))
         heads = heads_of(response)
         self._heads += len(heads)
         if options.dump_header is not None:
@@ -251,8 +254,9 @@ class Transfer:
             elif self.output == "/dev/null":
                 self._destination = Nowhere()
             else:
-                path = self._makes.output_path(self.output)
-                self._destination = FileDestination(path, create_folders=self.options.create_dirs)
+                self._path = path = self._makes.output_path(self.output)
+                create = self.options.create_dirs
+                self._destination = FileDestination(path, create_folders=create)
         return self._destination
 
     def report(self) -> Report:
@@ -261,7 +265,7 @@ class Transfer:
         values: dict[str, Any] = {
             "errormsg": None if self.failure is None else str(self.failure),
             "exitcode": int(self.exit_code),
-            "filename_effective": getattr(self._destination, "path", None),
+            "filename_effective": self._path,
             "http_code": 0,
             "http_version": "0",
             "num_redirects": self.redirects,
@@ -292,7 +296,7 @@ _FORCED = {"1.1": "1.1", "2": "2", "3": "3"}
 def _values_of(response: Response) -> dict[str, Any]:
     """Return what -w can show of a response and its connection."""
     request = response.request
-    local, remote = response.extensions.get("addresses", ("", ""))
+    local, remote = response.extensions["connection"].addresses
     local_host, _, local_port = local.rpartition(":")
     remote_host, _, remote_port = remote.rpartition(":")
     following = response.next_request
