@@ -103,7 +103,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     monkeypatch.setattr(connect, "_SHORTEST_TRY", 0.01)
     port = listener.getsockname()[1]
     addresses = [Address(V4, ("127.0.0.1", number)) for number in (full, full, port)]
-    stream = world.run(lambda backend: open_tcp(backend, "name.test", 1, 3, addresses=addresses))
+    stream = world.run(lambda backend: open_tcp(backend, "name.test", 1, 0.6, addresses=addresses))
     assert stream.peer_address == f"127.0.0.1:{port}"
     stream.close()
 

@@ -86,7 +86,7 @@ def _alone(folder: str) -> Iterator[None]:
 
 def _ensure(folder: str) -> LocalCertificate:
     files = LocalCertificate(folder)
-    now = datetime.datetime.now(datetime.UTC)
+    now = _now()
     authority_key = _key(os.path.join(folder, "authority-key.pem"))
     authority = _read(files.authority_file)
     if not _is_good(authority, authority_key, now):
@@ -98,6 +98,10 @@ def _ensure(folder: str) -> LocalCertificate:
     if not _is_good(leaf, key, now) or not _is_issued_by(leaf, authority):
         _write(files.chain_file, _pem(_leaf(key, authority, authority_key, now)), 0o644)
     return files
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _key(path: str) -> ec.EllipticCurvePrivateKey:

@@ -213,7 +213,7 @@ class MemoryDatagrams:
         self.is_writable = True
         self.other: MemoryDatagrams
         self._arrived: deque[Datagram] = deque()
-        self._late: list[tuple[int, int, bytes]] = []  # (after which number, order, data)
+        self._late: list[tuple[tuple[int, bool, int], bytes]] = []  # after which number; data
         self._order = count()
 
     @property
@@ -228,15 +228,19 @@ class MemoryDatagrams:
             number = self.sent
             self.sent += 1
             for places in self.on_send(number, data):
-                heapq.heappush(self._late, (number + places, next(self._order), bytes(data)))
-            while self._late and self._late[0][0] <= number:
-                self.other._arrived.append((heapq.heappop(self._late)[2], self.local_address))
+                due = (number + places, places > 0, next(self._order))  # what is late comes after
+                heapq.heappush(self._late, (due, bytes(data)))
+            while self._late and self._late[0][0][0] <= number:
+                self._deliver()
         return len(datagrams)
 
     def release(self) -> None:
         """Deliver all that is held back."""
         while self._late:
-            self.other._arrived.append((heapq.heappop(self._late)[2], self.local_address))
+            self._deliver()
+
+    def _deliver(self) -> None:
+        self.other._arrived.append((heapq.heappop(self._late)[1], self.local_address))
 
     def flush(self) -> int:
         """Do nothing: nothing ever waits."""

@@ -38,6 +38,9 @@ _AUTHORITY_FILES = (
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """How OpenSSL names the files in a folder of authorities, by hashes of their subjects."""
 
+_KEY_MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+"""The last is OpenSSL's word for a key of another algorithm."""
+
 _CACHE_SIZE = 64
 _cache: dict[Hashable, ssl.SSLContext] = {}
 _cache_lock = threading.Lock()
@@ -228,7 +231,7 @@ def _load_chain(
     try:
         context.load_cert_chain(chain, key, ask)
     except ssl.SSLError as error:
-        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+        if error.reason in _KEY_MISMATCHES:
             raise ValueError(
                 f"the key in {os.fspath(key_file)} is not that of the certificate in {os.fspath(chain)}"
             ) from None
