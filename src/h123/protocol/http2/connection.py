@@ -65,7 +65,7 @@ class HTTP2Connection(MessageFrames):
             raise
         finally:
             self._events = []
-        if position < len(data) and not self._is_over:
+        if position < len(data):
             pending += data[position:] if position else data
         return events
 
@@ -114,6 +114,8 @@ class HTTP2Connection(MessageFrames):
                 skipped = min(self._skip_left, end - position)
                 self._skip_left -= skipped
                 position += skipped
+            if self._ends_when_idle and not self._streams:
+                return end
             start = position + frames.HEADER_SIZE
             if start > end:
                 self._needed = frames.HEADER_SIZE
@@ -421,8 +423,7 @@ class HTTP2Connection(MessageFrames):
         """Encode a head, and keep it for the next time where that is right."""
         encoder = self._encoder
         block = encoder.encode_anew(head.fields)
-        unchanged = encoder.generation == self._sent_generation
-        if unchanged and not encoder.secret and len(block) <= KEPT_BLOCK_SIZE:
+        if encoder.keepable and len(block) <= KEPT_BLOCK_SIZE:
             head.keep(block)
             if len(self._sent_heads) >= KEPT_BLOCKS:
                 self._sent_heads.clear()

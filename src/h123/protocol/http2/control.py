@@ -141,7 +141,7 @@ class ControlFrames(ConnectionState):
     def _finish_leaving(self) -> None:
         """Say which requests were the last: the peer has read that there shall be no more."""
         if not self._is_final:
-            self._is_final = True
+            self._is_final = self._ends_when_idle = True
             self._last_taken_id = self._highest_id if self._is_server else 0
             self._outgoing.append(goaway(self._last_taken_id, ErrorCode.NO_ERROR))
 
@@ -162,6 +162,7 @@ class ControlFrames(ConnectionState):
         self._events.append(GoAwayReceived(last_id, error_code, payload[8:]))
         if self._is_server:
             return
+        self._ends_when_idle = True
         for stream in [stream for stream in self._streams.values() if stream.id > last_id]:
             self._close_stream(stream, RESET_BY_PEER)
             self._events.append(

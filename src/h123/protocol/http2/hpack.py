@@ -86,17 +86,18 @@ class Encoder:
 
     Attributes:
         generation: goes up whenever an equal section might no longer give an equal block.
-        secret: whether the last section had a field that is not to be kept.
+        keepable: whether the last block may be sent again for an equal section: it has no secret, and
+            encoding it anew would give the same.
     """
 
     __slots__ = (
-        "generation", "secret", "_blocks", "_evicted", "_fields", "_inserted", "_last_values", "_maximum", "_names",
+        "generation", "keepable", "_blocks", "_evicted", "_fields", "_inserted", "_last_values", "_maximum", "_names",
         "_queue", "_size", "_smallest", "_updated",
     )  # fmt: skip
 
     def __init__(self, max_table_size: int = DEFAULT_TABLE_SIZE) -> None:
         self.generation = 0
-        self.secret = False
+        self.keepable = False
         self._maximum = max_table_size
         # What the peer must be told at the start of the next block (RFC 7541 section 4.2).
         self._smallest = max_table_size
@@ -134,7 +135,7 @@ class Encoder:
             block = self.encode_anew(headers)
             if generation != self.generation:
                 self._blocks.clear()
-            elif not self.secret and len(block) <= KEPT_BLOCK_SIZE:
+            elif self.keepable and len(block) <= KEPT_BLOCK_SIZE:
                 if len(self._blocks) >= KEPT_BLOCKS:
                     self._blocks.clear()
                 self._blocks[key] = block
@@ -145,18 +146,19 @@ class Encoder:
 
         It must forget them all when `generation` is another than it was.
         """
-        self.secret = False
+        self.keepable = True
         parts = []
         if self._updated:
             parts.append(self._size_updates())
         for field in headers:
             parts.append(self._encode_field(field))
             if field[0] in _NOT_KEPT:
-                self.secret = True
+                self.keepable = False
         return b"".join(parts)
 
     def _size_updates(self) -> bytes:
         self._updated = False
+        self.keepable = False
         self.generation += 1
         updates = encode_integer(self._maximum, 5, _SIZE_UPDATE)
         if self._smallest < self._maximum:
@@ -199,6 +201,7 @@ class Encoder:
         if last is None and len(last_values) >= _KEPT_NAMES:
             last_values.clear()
         last_values[name] = new
+        self.keepable = False  # next time it is indexed
         return last is None or last == new
 
     def _insert(self, field: tuple[bytes, bytes]) -> None:
@@ -237,11 +240,11 @@ class Decoder:
     Attributes:
         size: what the last section came to, in bytes as limits count them (RFC 9113 section 6.5.2).
         changed: whether the last block changed the dynamic table.
-        secret: whether the last block has a field that is not to be kept.
+        keepable: whether the last block means the same when it comes again, and has no secret.
     """
 
     __slots__ = (
-        "changed", "max_section_size", "secret", "size", "_blocks", "_capacity", "_maximum",
+        "changed", "keepable", "max_section_size", "size", "_blocks", "_capacity", "_maximum",
         "_must_shrink", "_table", "_table_size",
     )  # fmt: skip
 
@@ -250,7 +253,7 @@ class Decoder:
     ) -> None:
         self.size = 0
         self.changed = False
-        self.secret = False
+        self.keepable = False
         self.max_section_size = max_section_size
         self._maximum = max_table_size
         # What the peer uses of it: the default until it says otherwise.
@@ -280,12 +283,13 @@ class Decoder:
         kept = self._blocks.get(block)
         if kept is not None:
             self.size = kept[1]
-            self.changed = self.secret = False
+            self.changed = False
+            self.keepable = True
             return kept[0].copy()
         headers = self.decode_anew(block)
         if self.changed:
             self._blocks.clear()
-        elif not self.secret and len(block) <= KEPT_BLOCK_SIZE:
+        elif self.keepable and len(block) <= KEPT_BLOCK_SIZE:
             if len(self._blocks) >= KEPT_BLOCKS:
                 self._blocks.clear()
             self._blocks[block] = headers.copy(), self.size
@@ -296,7 +300,8 @@ class Decoder:
 
         It must forget them all when `changed` is true, or `max_table_size` set.
         """
-        self.changed = self.secret = False
+        self.changed = False
+        self.keepable = True
         try:
             position = self._take_size_updates(block)
             return self._take_fields(block, position)
@@ -318,6 +323,7 @@ class Decoder:
             self._must_shrink = False
             self._evict(size)
             self.changed = True
+            self.keepable = False
             if position == len(block):
                 break
         if self._must_shrink:
@@ -355,7 +361,7 @@ class Decoder:
                     rule="header-block-far-too-large",
                 )
             if name in _NOT_KEPT:
-                self.secret = True
+                self.keepable = False
             headers.append(field)
         self.size = size
         return headers
@@ -371,7 +377,7 @@ class Decoder:
         else:
             most = 0x0F
             if byte & _NEVER_INDEXED:
-                self.secret = True
+                self.keepable = False
         index = byte & most
         if index == most:
             index, position = _decode_integer(block, position, most)
@@ -388,6 +394,7 @@ class Decoder:
         if byte & _INCREMENTAL:
             size = len(name) + len(value) + FIELD_OVERHEAD
             self.changed = True
+            self.keepable = False
             self._evict(self._capacity - size)
             if size <= self._capacity:
                 self._table.append(field)

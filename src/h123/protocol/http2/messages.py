@@ -49,7 +49,6 @@ class MessageFrames(ControlFrames):
             payload = self._strip(flags, stream_id, payload)
         if not stream_id & 1 or (stream_id > self._highest_id and not self._is_server):
             raise broken(f"a HEADERS frame on stream {stream_id}", "stream-id", stream_id=stream_id)
-        self._budgets.earn()
         if flags & END_HEADERS:
             self._budgets.empty = 0
             self._on_block(stream_id, bool(flags & END_STREAM), payload)
@@ -113,10 +112,12 @@ class MessageFrames(ControlFrames):
         elif stream.receive_ended:
             self._decode(block)
             raise _stream_closed(stream_id, "HEADERS")
-        elif stream.head_received:
-            self._on_trailers(stream, ends, block)
         else:
-            self._on_response(stream, ends, block)
+            self._budgets.earn()
+            if stream.head_received:
+                self._on_trailers(stream, ends, block)
+            else:
+                self._on_response(stream, ends, block)
 
     def _decode(self, block: bytes) -> Headers:
         """Decode a block, which every block must be, and forget what depends on the table if it changed."""
@@ -165,6 +166,7 @@ class MessageFrames(ControlFrames):
             self._budgets.spend_idle()
             self._closed_streams.remember(stream_id, self._stream_window)
             return
+        self._budgets.earn()
         if len(self._streams) >= self.limits.concurrent_streams:
             raise StreamFault(
                 stream_id,
@@ -223,8 +225,7 @@ class MessageFrames(ControlFrames):
         )
 
     def _may_keep(self, block: bytes) -> bool:
-        decoder = self._decoder
-        return not (decoder.changed or decoder.secret) and len(block) <= KEPT_BLOCK_SIZE
+        return self._decoder.keepable and len(block) <= KEPT_BLOCK_SIZE
 
     def _answer_too_large(self, stream_id: int, ends: bool) -> None:
         """Answer 431 in the user's stead: the request is not worth keeping (RFC 6585 section 5)."""

@@ -74,13 +74,14 @@ class ConnectionState(ByteStreamConnection):
         self._highest_id = 0 if self._is_server else -1
 
         # The end: our word (`_is_leaving`, and `_is_final` once GOAWAY says which streams we take), the
-        # peer's, and whether everything is over.
+        # peer's, whether the last open stream is the end, and whether everything is over.
         self._is_leaving = False
         self._is_final = False
         self._last_taken_id = 0
         self._peer_last_id = LARGEST_STREAM_ID
         self._peer_left = False
         self._peer_error = 0
+        self._ends_when_idle = False
         self._is_over = False
 
         # What the peer's settings say, and its windows for what we send.
@@ -187,11 +188,7 @@ class ConnectionState(ByteStreamConnection):
     @property
     def is_closed(self) -> bool:
         """Whether it is over: by an error, or because both GOAWAY and the last stream are done."""
-        if self._is_over:
-            return True
-        if self._streams:
-            return False
-        return self._is_final or (self._peer_left and not self._is_server)
+        return self._is_over or (self._ends_when_idle and not self._streams)
 
     def _end_connection(self, error_code: int, debug_data: bytes = b"") -> None:
         """Say GOAWAY and forget all streams."""
