@@ -23,9 +23,13 @@ FREE_SIZE = 16 * 1024 * 1024
 MAX_EXPANSION = 1100
 """Past `FREE_SIZE`, the most bytes that may come of one: no single gzip reaches 1,032."""
 
+# A gzip member or a zstd frame takes as long to set up as this many bytes to decode. Without counting it,
+# a gzip of nothing but empty members would keep a core busy for a minute and give no content at all.
+_MEMBER_COST = 1024
+
 # What zstd gives of one call is bounded by what it is given: a block of 4 bytes may be 128 KiB (RFC 8878
-# section 3.1.1.2), so this makes 16 MiB at worst, and 64 KiB still takes no more than 128 calls.
-_ZSTD_INPUT_SIZE = 512
+# section 3.1.1.2), so this makes 8 MiB at worst, and ordinary content is decoded as fast as at once.
+_ZSTD_INPUT_SIZE = 256
 _ZSTD_WINDOW_SIZE = 8 * 1024 * 1024  # RFC 9659
 
 
@@ -35,7 +39,10 @@ class ContentDecoder:
     __slots__ = ()
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """Give what this part decodes to, in pieces. Raises `DecodingError`."""
+        """Give what this part decodes to, in pieces. Raises `DecodingError`.
+
+        An empty piece marks the end of a gzip member or zstd frame.
+        """
         raise NotImplementedError
 
     def flush(self) -> Iterable[bytes]:
@@ -74,7 +81,7 @@ class _ZlibDecoder(ContentDecoder):
             if inflater.eof:
                 self._inflater = None
                 data = inflater.unused_data
-                self._end()
+                yield b""
                 if not data:
                     return
             else:
@@ -92,9 +99,6 @@ class _ZlibDecoder(ContentDecoder):
     def _begin(self, data: bytes) -> tuple[Any, bytes]:
         """Return an inflater and its input; no inflater while there is too little, or no more to come."""
         raise NotImplementedError
-
-    def _end(self) -> None:
-        """Take note that one inflater is done."""
 
     def _is_whole(self) -> bool:
         """Tell whether the content may end where no inflater is at work."""
@@ -230,6 +234,7 @@ class ZstandardDecoder(ContentDecoder):
                 if self._frame.eof:
                     rest = self._frame.unused_data
                     self._frame = None
+                    yield b""
 
     def flush(self) -> Iterable[bytes]:
         """Raise `DecodingError` if the content was cut off."""
@@ -265,11 +270,13 @@ class StackedDecoder(ContentDecoder):
 
     def _onward(self, place: int, piece: bytes) -> Iterator[bytes]:
         """Count what one decoder gave, and hand it to the next."""
-        given = self._given[place] = self._given[place] + len(piece)
+        given = self._given[place] = self._given[place] + (len(piece) or _MEMBER_COST)
         if given > FREE_SIZE and given > MAX_EXPANSION * self._received:
             raise DecodingError(
                 f"The content expands past every measure: {given} bytes of {self._received}"
             )
+        if not piece:
+            return iter(())
         if place + 1 < len(self._decoders):
             return self._undo(place + 1, piece)
         return iter((piece,))

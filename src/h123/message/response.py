@@ -259,6 +259,7 @@ class Response(ResponseHead):
             yield from decoder.flush()
         except RequestError as error:
             self._blame(error)
+            self.close()
             raise
 
     def _blame(self, error: RequestError) -> None:
@@ -410,6 +411,7 @@ class Response(ResponseHead):
                     yield piece
         except RequestError as error:
             self._blame(error)
+            await self.aclose()
             raise
         for piece in chunker.flush():
             yield piece

@@ -192,7 +192,7 @@ class LineDecoder:
             text = text[:-1]
         if not text:
             return []
-        complete = text[-1] in "\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+        complete = text[-1] in "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
         lines = text.splitlines()
         if len(lines) == 1 and not complete:
             self._parts.append(lines[0])

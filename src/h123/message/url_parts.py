@@ -214,6 +214,8 @@ def parse_received(scheme: bytes, authority: bytes, target: bytes) -> Parts:
 
 def _received_authority(scheme: bytes, authority: bytes) -> tuple[str, str, str, int | None]:
     text = authority.decode("latin-1")
+    if not authority.isascii():
+        raise InvalidURL(f"Invalid authority {text!r}: it is not ASCII")
     _refuse_unprintable(text, "authority")
     if "/" in text or "?" in text or "#" in text:
         raise InvalidURL(f"Invalid authority {text!r}: a path, query or fragment is in it")
