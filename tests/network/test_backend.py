@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from h123.network.asyncio import AsyncioBackend
-from h123.network.blocking import BlockingBackend, run
+from h123.network.blocking import BlockingBackend, _Wake, run
 
 LONG = 10.0
 SHORT = 0.03
@@ -242,6 +243,48 @@ class TestBlocking:
         run(BlockingBackend().sleep(SHORT))
         run(BlockingBackend().sleep(-1))
         assert time.monotonic() - start >= SHORT
+
+    @pytest.mark.parametrize(
+        ("calls", "begins", "is_open"),
+        [
+            (["set"], False, True),
+            (["set", "begin"], True, True),
+            (["begin", "set", "set", "end"], True, True),
+            (["begin", "end"], True, True),
+            (["close"], False, False),
+            (["close", "set", "close"], False, False),
+            (["begin", "close", "end"], False, False),
+            (["begin", "set", "close", "end"], False, False),
+            (["begin", "close", "set", "end", "close"], False, False),
+        ],
+    )
+    def test_a_file_to_wake_with_lives_as_long_as_somebody_polls_it(
+        self, calls: list[str], begins: bool, is_open: bool
+    ) -> None:
+        wake = _Wake()
+        number = os.dup(wake.fileno())
+        for call in calls:
+            getattr(wake, call)()
+        with pytest.raises(BlockingIOError):
+            os.eventfd_read(number)  # nothing is left over
+        os.close(number)
+        assert wake.begin() is begins
+        if is_open:
+            os.fstat(wake.fileno())
+            wake.end()
+        else:
+            with pytest.raises(OSError, match="Bad file"):
+                os.fstat(wake.fileno())
+
+    def test_without_files_left_there_is_an_error_and_no_other(
+        self, pair: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: int) -> int:
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(os, "eventfd", refuse)
+        with pytest.raises(OSError, match="Too many open files"):
+            BlockingBackend().poller(pair[0], wakeable=True)
 
 
 class TestEventLoop:

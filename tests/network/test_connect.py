@@ -192,6 +192,16 @@ def test_a_cancelled_attempt_closes_its_socket(loop_world: Any, full: int) -> No
 
 
 class TestUnix:
+    def test_a_cancelled_attempt_closes_its_socket(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def cancelled(*_: Any) -> None:
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(connect, "_finish_connecting", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            run(open_unix(BlockingBackend(), str(tmp_path / "socket"), 10))
+
     @pytest.mark.parametrize("abstract", [False, True])
     def test_a_path_and_an_abstract_name(self, world: Any, tmp_path: Path, abstract: bool) -> None:
         path = str(tmp_path / "socket")

@@ -32,7 +32,7 @@ def connected(beside: Any) -> Any:
         accepted.settimeout(10)
 
         def body() -> None:
-            with accepted, contextlib.suppress(ConnectionError):
+            with accepted, contextlib.suppress(OSError):  # we may be gone before it is done
                 peer(accepted)
 
         beside(body)

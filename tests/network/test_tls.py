@@ -91,6 +91,19 @@ class TestTrust:
         assert accepts(client_context(), server_context(files.both))
         assert default_ca_file() == files.ca
 
+    @pytest.mark.parametrize("in_file", [1, 2])
+    def test_a_system_that_keeps_its_authorities_twice(
+        self, files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_file: int
+    ) -> None:
+        """Only a file with as many as the folder has is passed over: people append to such files."""
+        folder, bundle = tmp_path / "folder", tmp_path / "bundle.pem"
+        folder.mkdir()
+        shutil.copy(files.other_ca, folder / "00000000.0")
+        bundle.write_bytes(Path(files.ca).read_bytes() * in_file)
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+        assert accepts(client_context(), server_context(files.both)) is (in_file == 2)
+
     def test_a_system_whose_store_openssl_does_not_know(
         self, files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

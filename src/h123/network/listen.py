@@ -109,8 +109,4 @@ def _bind_one(address: Address, port: int, kind: int) -> socket.socket:
         protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         text = f"cannot listen on {where} ({protocol}): {reason(error)}"
         raise failure(error.errno or errno.EIO, text) from None
-    except BaseException:
-        if sock is not None:
-            sock.close()
-        raise
     return sock

@@ -53,8 +53,6 @@ def _ask(host: str, port: int, kind: int, flags: int) -> list[Address]:
         found = socket.getaddrinfo(host.encode("ascii"), port, type=kind, flags=flags)
     except socket.gaierror as error:
         raise explained(error, f"cannot resolve {host}: {reason(error)}") from None
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, f"{host!r} is not a host name") from None
     return list(dict.fromkeys(Address(family, address) for family, _, _, _, address in found))
 
 

@@ -19,8 +19,9 @@ from .errors import explained, failure, reason
 READ_SIZE = 65536
 """Bytes taken at a time. More costs more a byte: large buffers come from the system each time."""
 
+_MANY = 8
 _JOIN_SIZE = 65536
-"""Small pieces that wait are joined up to this many bytes, to leave in one call."""
+"""When more than so many pieces wait, they are joined up to this many bytes, to leave in one call."""
 
 
 class Stream(ABC):
@@ -150,7 +151,7 @@ class SocketStream(Stream):
         """Send what can be sent now; see `Stream.flush`."""
         queue = self._queue
         while queue:
-            if len(queue) > 1 and len(queue[0]) < _JOIN_SIZE and not self._offset:
+            if len(queue) > _MANY and not self._offset:
                 self._join()
             data = queue[0]
             offset = self._offset

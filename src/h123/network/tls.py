@@ -178,23 +178,32 @@ def _trusting(verify: bool | Path) -> ssl.SSLContext:
 def _load_system_store(context: ssl.SSLContext) -> None:
     """Load what OpenSSL was told to (environment or build), or where this system keeps its authorities."""
     defaults = ssl.get_default_verify_paths()
-    if defaults.cafile or (defaults.capath and _has_hashed_names(defaults.capath)):
+    file, folder = defaults.cafile, defaults.capath
+    hashed = _hashed_names(folder) if folder else 0
+    if file and folder and hashed and _count_certificates(file) == hashed:
+        # The same authorities twice, as Debian keeps them. From the folder OpenSSL reads just the one that
+        # it needs; to parse the whole file takes a hundred times as long as all the rest here.
+        context.load_verify_locations(capath=folder)
+    elif file or hashed:
         context.set_default_verify_paths()
-        return
-    file = default_ca_file()
-    if file is not None:
-        context.load_verify_locations(cafile=file)
+    elif (known := default_ca_file()) is not None:
+        context.load_verify_locations(cafile=known)
 
 
-def _has_hashed_names(folder: str) -> bool:
-    return any(_HASHED_NAME.fullmatch(name) for name in os.listdir(folder))
+def _hashed_names(folder: str) -> int:
+    return sum(1 for name in os.listdir(folder) if _HASHED_NAME.fullmatch(name))
+
+
+def _count_certificates(file: str) -> int:
+    with open(file, "rb") as opened:
+        return opened.read().count(b"-----BEGIN CERTIFICATE-----")
 
 
 def _load_authorities(context: ssl.SSLContext, path: str) -> None:
     """Load a file, a folder as OpenSSL keeps them, or a folder of PEM files with other names."""
     if not os.path.isdir(path):
         _load_authority_file(context, path)
-    elif _has_hashed_names(path):
+    elif _hashed_names(path):
         context.load_verify_locations(capath=path)
     else:
         names = [
