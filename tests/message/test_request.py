@@ -179,6 +179,7 @@ def test_trailers_can_be_given() -> None:
     request = Request("POST", "https://a.b/", content=[b"a"])
     assert not request.trailers
     request.trailers = {"X-A": "b"}
+    request.read()
     assert request.trailers.raw == [(b"X-A", b"b")]
 
 

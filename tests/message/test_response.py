@@ -247,6 +247,7 @@ READERS: list[tuple[str, tuple[Any, ...], list[Any]]] = [
     ("iter_text", (), ["hé\nllo"]),
     ("iter_text", (4,), ["hé\nl", "lo"]),
     ("iter_lines", (), ["hé", "llo"]),
+    ("iter_text", (3,), ["hé\n", "llo"]),
     ("iter_raw", (), [CODED[:9], CODED[9:]]),
     ("iter_raw", (10,), [CODED[at : at + 10] for at in range(0, len(CODED), 10)]),
 ]
@@ -282,6 +283,14 @@ def test_each_way_of_reading_async(
             await response.aread()
 
     asyncio.run(main())
+
+
+def test_content_that_was_read_elsewhere_is_decoded_too() -> None:
+    response = received(AsyncStream(CODED), GZIP)
+    response.set_content(CODED)
+    assert response.text == "hé\nllo"
+    assert response.is_closed
+    assert list(response.stream) == [CODED]  # type: ignore[arg-type]  # it is bytes now
 
 
 def test_coded_content_read_at_once() -> None:

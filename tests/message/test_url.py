@@ -209,13 +209,17 @@ def test_wrong_ipv4_addresses(host: str) -> None:
         ("[fe80::1%25eth0]", "fe80::1%eth0"),
         ("[fe80::1%eth0]", "fe80::1%eth0"),
         ("[fe80::1%25]", "fe80::1%25"),
+        ("[fe80::1%2525]", "fe80::1%25"),
     ],
 )
 def test_ipv6_addresses_with_zones_rfc_6874(host: str, address: str) -> None:
     url = URL(f"http://{host}:8080/")
     assert url.host == address
-    assert url.netloc == f"[{address}]:8080".encode()
-    assert url.copy_with(port=None).netloc == f"[{address}]".encode()
+    without_zone = address.partition("%")[0]  # RFC 6874 section 4
+    assert url.netloc == f"[{without_zone}]:8080".encode()
+    assert url.copy_with(port=None).netloc == f"[{without_zone}]".encode()
+    assert str(url) == f"http://[{address.replace('%', '%25')}]:8080/"
+    assert url.origin[1] == address
     assert URL(str(url)) == url
     assert URL("http://a.b:8080/").copy_with(host=address) == url
 

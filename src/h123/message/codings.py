@@ -11,7 +11,7 @@ from .exceptions import DecodingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 PIECE_SIZE = 262144
@@ -34,7 +34,7 @@ _ZSTD_WINDOW_SIZE = 8 * 1024 * 1024  # RFC 9659
 
 
 class ContentDecoder:
-    """Undoes one coding. Give it the content in parts with `decode`, then `flush` once."""
+    """Undoes one coding. Give it the content in parts with `decode`, then `finish`."""
 
     __slots__ = ()
 
@@ -45,15 +45,14 @@ class ContentDecoder:
         """
         raise NotImplementedError
 
-    def flush(self) -> Iterable[bytes]:
-        """Return what is left at the end. Raises `DecodingError` if the content was cut off."""
-        return ()
+    def finish(self) -> None:
+        """Raise `DecodingError` if the content was cut off."""
 
 
 class _ZlibDecoder(ContentDecoder):
     """What gzip and deflate have in common."""
 
-    __slots__ = ("_zlib", "_inflater", "_started")
+    __slots__ = ("_zlib", "_inflater", "_started", "_held")
 
     name = ""
 
@@ -63,6 +62,7 @@ class _ZlibDecoder(ContentDecoder):
         self._zlib = zlib
         self._inflater: Any = None
         self._started = False
+        self._held = b""  # too little to tell what it begins
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Give what this part decodes to, in pieces. Raises `DecodingError`."""
@@ -90,31 +90,25 @@ class _ZlibDecoder(ContentDecoder):
                 if not data and len(piece) < PIECE_SIZE:
                     return
 
-    def flush(self) -> Iterable[bytes]:
+    def finish(self) -> None:
         """Raise `DecodingError` if the content was cut off."""
-        if self._inflater is not None or not self._is_whole():
+        if self._inflater is not None or self._held:
             raise DecodingError(f"The {self.name} content is cut off before its end")
-        return ()
 
     def _begin(self, data: bytes) -> tuple[Any, bytes]:
         """Return an inflater and its input; no inflater while there is too little, or no more to come."""
-        raise NotImplementedError
-
-    def _is_whole(self) -> bool:
-        """Tell whether the content may end where no inflater is at work."""
         raise NotImplementedError
 
 
 class GzipDecoder(_ZlibDecoder):
     """gzip (RFC 1952): members one after another. What follows them and is none is left out, as padding."""
 
-    __slots__ = ("_held", "_is_done")
+    __slots__ = ("_is_done",)
 
     name = "gzip"
 
     def __init__(self) -> None:
         super().__init__()
-        self._held = b""
         self._is_done = False
 
     def _begin(self, data: bytes) -> tuple[Any, bytes]:
@@ -133,20 +127,13 @@ class GzipDecoder(_ZlibDecoder):
         self._started = True
         return self._zlib.decompressobj(31), data
 
-    def _is_whole(self) -> bool:
-        return not self._held
-
 
 class DeflateDecoder(_ZlibDecoder):
     """deflate: the zlib format (RFC 1950) as it should be, or raw (RFC 1951) as it often is."""
 
-    __slots__ = ("_held",)
+    __slots__ = ()
 
     name = "deflate"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held = b""
 
     def _begin(self, data: bytes) -> tuple[Any, bytes]:
         if self._started:
@@ -160,9 +147,6 @@ class DeflateDecoder(_ZlibDecoder):
         # RFC 1950 section 2.2: CM is 8, and the first two bytes are a multiple of 31.
         has_header = data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
         return self._zlib.decompressobj(15 if has_header else -15), data
-
-    def _is_whole(self) -> bool:
-        return not self._held
 
 
 class BrotliDecoder(ContentDecoder):
@@ -196,11 +180,10 @@ class BrotliDecoder(ContentDecoder):
             if not piece or decompressor.is_finished():
                 return
 
-    def flush(self) -> Iterable[bytes]:
+    def finish(self) -> None:
         """Raise `DecodingError` if the content was cut off."""
         if self._started and not self._decompressor.is_finished():
             raise DecodingError("The br content is cut off before its end")
-        return ()
 
 
 class ZstandardDecoder(ContentDecoder):
@@ -236,11 +219,10 @@ class ZstandardDecoder(ContentDecoder):
                     self._frame = None
                     yield b""
 
-    def flush(self) -> Iterable[bytes]:
+    def finish(self) -> None:
         """Raise `DecodingError` if the content was cut off."""
         if self._frame is not None:
             raise DecodingError("The zstd content is cut off before its end")
-        return ()
 
 
 class StackedDecoder(ContentDecoder):
@@ -258,11 +240,10 @@ class StackedDecoder(ContentDecoder):
         self._received += len(data)
         return self._undo(0, data)
 
-    def flush(self) -> Iterator[bytes]:
-        """Give what is left at the end. Raises `DecodingError` if the content was cut off."""
-        for place, decoder in enumerate(self._decoders):
-            for piece in decoder.flush():
-                yield from self._onward(place, piece)
+    def finish(self) -> None:
+        """Raise `DecodingError` if the content was cut off."""
+        for decoder in self._decoders:
+            decoder.finish()
 
     def _undo(self, place: int, data: bytes) -> Iterator[bytes]:
         for piece in self._decoders[place].decode(data):

@@ -66,6 +66,8 @@ def encode_request(
 ) -> tuple[Fields, Stream]:
     """Return fields and stream of a request's content; `content_type` is what its own headers say.
 
+    One of content, data, files and json is given.
+
     `data` is a form if it is a mapping or a list of pairs, and content otherwise. With `files` the form's
     fields and the files make a multipart body.
     """
@@ -83,9 +85,7 @@ def encode_request(
         if data:
             return encode_form(data)
         return [], ByteStream()
-    if json is not None:
-        return _whole(dump_json(json), b"application/json")
-    return [], ByteStream()
+    return _whole(dump_json(json), b"application/json")
 
 
 def encode_form(data: FormTypes) -> tuple[Fields, Stream]:

@@ -256,7 +256,7 @@ class Response(ResponseHead):
         try:
             for part in parts:
                 yield from decoder.decode(part)
-            yield from decoder.flush()
+            decoder.finish()
         except RequestError as error:
             self._blame(error)
             self.close()
@@ -406,9 +406,8 @@ class Response(ResponseHead):
                 for decoded in (part,) if decoder is None else decoder.decode(part):
                     for piece in chunker.cut(decoded):
                         yield piece
-            for decoded in () if decoder is None else decoder.flush():
-                for piece in chunker.cut(decoded):
-                    yield piece
+            if decoder is not None:
+                decoder.finish()
         except RequestError as error:
             self._blame(error)
             await self.aclose()

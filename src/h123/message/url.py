@@ -118,7 +118,7 @@ class URL:
 
     @property
     def netloc(self) -> bytes:
-        """Host, and port unless it is the scheme's own: what a Host field says."""
+        """Host, and port unless it is the scheme's own: what a Host field says. A zone is left out."""
         return self._parts.netloc.encode("ascii")
 
     @property

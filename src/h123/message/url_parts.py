@@ -69,8 +69,10 @@ class Parts:
 
     @property
     def netloc(self) -> str:
-        """Host and port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Host and port, without an address's zone: it means nothing elsewhere (RFC 6874 section 4)."""
+        host = self.host
+        if ":" in host:
+            host = f"[{host.partition('%')[0]}]"
         return host if self.port is None else f"{host}:{self.port}"
 
 
@@ -366,6 +368,8 @@ def merge_paths(base: Parts, path: str) -> str:
 def to_text(parts: Parts) -> str:
     """Return a URL's text (RFC 3986 section 5.3)."""
     authority = parts.netloc
+    if "%" in parts.host and ":" in parts.host:
+        authority = authority.replace("]", f"%25{parts.host.partition('%')[2]}]", 1)
     if parts.userinfo:
         authority = f"{parts.userinfo}@{authority}"
     text = f"//{authority}{parts.path}" if authority else parts.path
