@@ -51,6 +51,11 @@ def request(**content: Any) -> tuple[dict[str, str], bytes]:
             {"content-length": "22", "content-type": "application/json"},
             '{"a":"é","b":[1,null]}'.encode(),
         ),
+        (
+            {"json": 1, "data": {}},
+            {"content-length": "1", "content-type": "application/json"},
+            b"1",
+        ),
         ({"json": []}, {"content-length": "2", "content-type": "application/json"}, b"[]"),
         ({"json": False}, {"content-length": "5", "content-type": "application/json"}, b"false"),
     ],

@@ -84,8 +84,9 @@ def encode_request(
             return encode_content(data)
         if data:
             return encode_form(data)
-        return [], ByteStream()
-    return _whole(dump_json(json), b"application/json")
+    if json is not None:
+        return _whole(dump_json(json), b"application/json")
+    return [], ByteStream()  # an empty form
 
 
 def encode_form(data: FormTypes) -> tuple[Fields, Stream]:
