@@ -37,7 +37,11 @@ async def connect_quic(
     addresses = await backend.resolve(host, port, left(), kind=socket.SOCK_DGRAM)
     failure: OSError | None = None
     for position, address in enumerate(addresses):
-        udp = await open_udp(backend, host, port, left(), addresses=[address])
+        try:
+            udp = await open_udp(backend, host, port, left(), addresses=[address])
+        except OSError as error:  # no way there from here
+            failure = error
+            continue
         try:
             transport = AioQUICEndpoint(configuration).connect(udp.peer, backend.now())
             engine = HTTP3Connection(Role.CLIENT, transport, limits=connector.limits)
@@ -77,6 +81,8 @@ def _failure(error: HTTPError) -> OSError:
         from ssl import SSLCertVerificationError
 
         return SSLCertVerificationError(1, str(cause))
+    if rule == "handshake-timeout":
+        return TimeoutError("no answer over QUIC (UDP) in time")
     if rule == "tls-alert":
         from ssl import SSLError
 

@@ -142,8 +142,8 @@ def _four(text: str) -> tuple[str, int, str, int]:
 
 
 def _resolution(text: str) -> tuple[Place, str]:
-    host, port, *rest = [*text.lstrip("+").split(":", 2), ""]
-    address = rest[0].split(",")[0]  # the client connects to one place: the first that is given
+    host, port, addresses = [*text.lstrip("+").split(":", 2), "", ""][:3]
+    address = addresses.split(",")[0]  # the client connects to one place: the first that is given
     if not host or not address:
         raise click.BadParameter(f"{text!r} is no HOST:PORT:ADDRESS", param_hint="--resolve")
     return (host.lower(), _port(port, text, "--resolve")), address.strip("[]")

@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 
 from ...message.body import PIECE_SIZE, AsyncByteStream, FileStream, SyncByteStream
+from ...message.exceptions import StreamConsumed
 from ...message.percent import FORM_SAFE, encode_bytes
 from .arguments import cannot_read, read_whole
 from .exit_codes import ExitCode, FetchError
@@ -76,10 +77,19 @@ def _pieces(part: FilePart) -> Iterator[bytes]:
 class StandardInputStream(AsyncByteStream):
     """What comes on standard input, as it comes. It is given once."""
 
+    def __init__(self) -> None:
+        self._was_read = False
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces. A pipe or a terminal is waited for by the event loop, not by this thread."""
+        """Give the pieces. A pipe or a terminal is waited for by the event loop, not by this thread.
+
+        Raises `StreamConsumed` the second time.
+        """
         import asyncio
 
+        if self._was_read:
+            raise StreamConsumed("standard input can be sent only once, and it has been")
+        self._was_read = True
         number = sys.stdin.fileno()
         loop = asyncio.get_running_loop()
         ready = asyncio.Event()

@@ -177,15 +177,16 @@ class Turn(Destination):
             text = f"cannot keep what waits for its turn: {error.strerror or error}"
             raise FetchError(ExitCode.WRITE_FAILED, text) from error
 
-    async def close(self) -> None:
-        """Write what waited, as soon as it is its turn, and let the next one have it."""
-        try:
-            if self._before is not None:
-                await self._before._is_over.wait()
-                self._before = None
-            await self._catch_up()
-        finally:
-            self._is_over.set()
+    async def come(self) -> None:
+        """Wait until it is this one's turn, and write what waited for that."""
+        if self._before is not None:
+            await self._before._is_over.wait()
+            self._before = None
+        await self._catch_up()
+
+    def pass_on(self) -> None:
+        """Let the next one have its turn."""
+        self._is_over.set()
 
     async def _catch_up(self) -> None:
         if self._waiting is not None:

@@ -115,19 +115,21 @@ class Transfer:
         """Put out what is left, when it is this transfer's turn, and say what went wrong."""
         try:
             await self._close_destination()
+            await self.turn.come()
             self._tell_failure()
             if self.options.write_out:
                 text = write_out(self.options.write_out, self.report())
                 await self.turn.write(text.encode("utf-8", "surrogateescape"))
-            await self.turn.close()
         except FetchError as error:
             self.failure = self.failure or error
             if error is self.failure:
                 self._tell_failure()
+        finally:
+            self.turn.pass_on()
 
     async def _close_destination(self) -> None:
         destination, self._destination = self._destination, None
-        if destination is not None and destination is not self.turn:
+        if destination is not None:
             try:
                 await destination.close()
             except FetchError as error:
@@ -201,7 +203,7 @@ class Transfer:
         request.extensions.pop("version", None)
         if version is not None:
             request.extensions["version"] = version
-        self._version = "HTTP/3" if version == "3" else None
+        self._version = f"HTTP/{version}" if version in ("2", "3") else None
         begin = monotonic()
         response = await self.session.client.send(
             request, stream=True, follow_redirects=False, auth=UNSET if auth is None else auth
