@@ -1,0 +1,1 @@
+"""Benchmarks: every figure stands beside a named peer's from the same run."""
