@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.protocol.http2.playbook import (
     ACK,
@@ -98,11 +100,12 @@ def test_6_8_an_error_ends_all_at_once() -> None:
     assert engine.is_closed
     assert engine.is_draining
     assert engine.is_idle
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: engine.send_data(1, b"x"),
         lambda: engine.send_response(1, 200, []),
         lambda: engine.ping(b"12345678"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(LocalProtocolError):
             call()
     engine.consume(1, 10)

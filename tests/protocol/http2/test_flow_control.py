@@ -225,6 +225,13 @@ def test_4_2_frames_are_as_large_as_the_peer_takes() -> None:
     assert [len(f.payload) for f in frames[:2]] == [20000, 20000]
 
 
+def test_nothing_at_all_is_not_worth_a_frame() -> None:
+    engine = client()
+    stream = get(engine, b"POST", end=False)
+    engine.send_data(stream, b"")
+    assert engine.data_to_send() == b""
+
+
 def test_send_capacity_of_what_can_not_be_sent_on_is_nothing() -> None:
     engine = server()
     hears(engine, headers(1, GET, end=True))
@@ -322,6 +329,22 @@ def test_a_peer_that_keeps_its_window_tiny_gets_a_few_crumbs_and_no_more() -> No
     engine.send_data(stream, b"x" * 512)
     hears(engine, window_update(stream, 100))
     assert engine.send_capacity(stream) == 100  # it has mended its ways
+
+
+def test_crumbs_of_our_own_do_not_mend_the_peers_ways() -> None:
+    engine, stream = tiny(100)
+    for _ in range(4):
+        engine.send_data(stream, b"x" * 100)
+        hears(engine, window_update(stream, 100))
+    hears(engine, window_update(stream, 900))
+    engine.send_data(stream, b"x")
+    assert engine.send_capacity(stream) == 999
+    assert hears(engine, settings((4, 0))) == [SettingsChanged({4: 0})]
+    assert engine._initial_window + engine._streams[stream].send_offset == 899
+    hears(engine, settings((4, 0)))
+    engine.send_data(stream, b"x")
+    engine.send_data(stream, b"x" * 400, end_stream=False)
+    assert engine.send_capacity(stream) == 0
 
 
 def test_a_small_last_piece_goes_when_it_fits() -> None:

@@ -68,6 +68,12 @@ def test_3_4_a_server_begins_with_settings() -> None:
     ]  # fmt: skip
 
 
+def test_6_5_2_frames_of_16_kibibytes_are_taken_whatever_the_limit() -> None:
+    engine = server(limits=Limits(frame_size=100))
+    assert len(hears(engine, headers(1, POST), data(1, b"x" * 16384))) == 2
+    assert len(sent(HTTP2Connection(Role.CLIENT, limits=Limits(frame_size=100)))[0].payload) == 18
+
+
 @pytest.mark.parametrize("cut", [1, 5, 23])
 def test_3_4_the_preface_may_come_in_parts(cut: int) -> None:
     engine = HTTP2Connection(Role.SERVER)

@@ -138,6 +138,7 @@ def test_appendix_a_equals_that_of_hpack() -> None:
         pytest.param("ff", "hpack-truncated", id="5.1 an integer cut off"),
         pytest.param("00", "hpack-truncated", id="6.2 a literal cut off before its name"),
         pytest.param("000161", "hpack-truncated", id="6.2 a literal cut off before its value"),
+        pytest.param("000561", "hpack-truncated", id="5.2 a name cut off"),
         pytest.param("00016105", "hpack-truncated", id="5.2 a string cut off"),
         pytest.param("007f", "hpack-truncated", id="5.2 a string's length cut off"),
         pytest.param("0001618118", "hpack-huffman", id="5.2 Huffman padded with zeros"),

@@ -17,14 +17,20 @@ _IDLE_FRAMES_PER_SECOND: Final = 1.0
 
 
 class Budgets:
-    """One connection's counters."""
+    """One connection's counters.
 
-    __slots__ = ("empty", "idle", "limits", "resets", "_now")
+    Attributes:
+        useful: DATA and HEADERS frames, sent or received, that have not refilled the bucket of idle frames yet.
+        empty: DATA or HEADERS frames in a row with nothing in them, and nothing that they end.
+    """
+
+    __slots__ = ("empty", "idle", "limits", "resets", "useful", "_now")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.resets = float(limits.stream_resets)
         self.idle = float(limits.idle_frames)
+        self.useful = 0
         self.empty = 0
         self._now: float | None = None
 
@@ -46,14 +52,12 @@ class Budgets:
 
     def spend_idle(self) -> None:
         """Count a frame that carries no request and no data."""
-        self.idle -= 1
+        limits = self.limits
+        filled = self.idle + self.useful * limits.idle_frames_per_useful_frame
+        self.idle = min(filled, limits.idle_frames) - 1
+        self.useful = 0
         if self.idle < 0:
             raise flood("too many frames that carry no request and no data", "idle-frames")
-
-    def earn(self) -> None:
-        """Refill for a DATA or HEADERS frame, sent or received."""
-        limits = self.limits
-        self.idle = min(self.idle + limits.idle_frames_per_useful_frame, limits.idle_frames)
 
     def spend_empty(self) -> None:
         """Count a DATA or HEADERS frame with nothing in it, and nothing that it ends."""

@@ -101,7 +101,7 @@ class HTTP2Connection(MessageFrames):
         """Take frames up to the last whole one, and DATA as far as it goes; return where that is."""
         end = len(data)
         unpack = frames.FRAME_HEADER.unpack_from
-        limit = self.limits.frame_size
+        limit = self._largest_frame
         while True:
             if self._data_left:
                 stop = min(position + self._data_left, end)
@@ -167,7 +167,7 @@ class HTTP2Connection(MessageFrames):
             if data.startswith(b"HTTP/", position):
                 raise broken("the server speaks HTTP/1.x and not HTTP/2", "http1-response")
             raise broken("the first frame is not SETTINGS", "preface")
-        if length > self.limits.frame_size:
+        if length > self._largest_frame:
             raise broken(
                 f"a frame of {length} bytes",
                 "frame-size",
@@ -211,10 +211,13 @@ class HTTP2Connection(MessageFrames):
     @property
     def available_streams(self) -> int:
         """How many requests `send_request` would take now: what the server's SETTINGS leave."""
-        if self._is_server or self.is_draining:
+        if self._is_server or self._is_leaving or self._peer_left or self._is_over:
             return 0
+        left = self._max_streams - len(self._streams)
         ids_left = (frames.LARGEST_STREAM_ID - self._highest_id) // 2
-        return max(min(self._max_streams - len(self._streams), ids_left), 0)
+        if left > ids_left:
+            return ids_left
+        return max(left, 0)
 
     def send_request(
         self,
@@ -292,12 +295,17 @@ class HTTP2Connection(MessageFrames):
             if left < 0 or (end_stream and left):
                 raise LocalProtocolError("the content is not as long as Content-Length says")
         if size:
-            window = min(self._initial_window + stream.send_offset, self._send_window)
+            window = self._initial_window + stream.send_offset
+            if window > self._send_window:
+                window = self._send_window
             if size > window:
                 raise LocalProtocolError(f"{size} bytes where the peer takes {max(window, 0)}")
-            self._count_tiny_frame(size, window, end_stream)
+            if self._tiny_frames or window < self.limits.smallest_data_frame:
+                self._count_tiny_frame(size, window, end_stream)
             self._send_window -= size
             stream.send_offset -= size
+        elif not end_stream:
+            return
         stream.send_left = left
         flags = frames.END_STREAM if end_stream else 0
         most = self._max_frame_size
@@ -312,7 +320,7 @@ class HTTP2Connection(MessageFrames):
                 last = flags if start + most >= size else 0
                 outgoing.append(frames.frame_header(len(part), frames.DATA, last, stream_id))
                 outgoing.append(part)
-        self._budgets.earn()
+        self._budgets.useful += 1
         if end_stream:
             self._end_sending(stream)
 
@@ -433,7 +441,7 @@ class HTTP2Connection(MessageFrames):
     def _send_head(self, stream_id: int, block: bytes, end_stream: bool) -> None:
         flags = frames.END_STREAM if end_stream else 0
         self._outgoing.append(frames.header_frames(stream_id, block, flags, self._max_frame_size))
-        self._budgets.earn()
+        self._budgets.useful += 1
 
     def _end_sending(self, stream: Stream) -> None:
         stream.send_ended = True

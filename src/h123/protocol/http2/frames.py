@@ -35,12 +35,14 @@ DEFAULT_WINDOW: Final = 65535
 FRAME_HEADER: Final = struct.Struct(">HBBBL")
 """Length (in two parts), type, flags, stream."""
 
+_PACK_HEADER: Final = struct.Struct(">LBL").pack
+
 UINT32: Final = struct.Struct(">L")
 
 
 def frame_header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
     """Return a frame's first nine bytes."""
-    return (length << 48 | kind << 40 | flags << 32 | stream_id).to_bytes(9, "big")
+    return _PACK_HEADER(length << 8 | kind, flags, stream_id)
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:

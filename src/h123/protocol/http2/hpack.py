@@ -52,11 +52,14 @@ _INTEGER_BYTES: Final = 5
 """After the prefix: 35 bits, more than any length or index that could be right (section 7.4)."""
 
 
+_BYTES: Final = [bytes((byte,)) for byte in range(256)]
+
+
 def encode_integer(value: int, prefix: int, flags: int) -> bytes:
     """Return an integer of `prefix` bits, with `flags` in the bits above (RFC 7541 section 5.1)."""
     most = (1 << prefix) - 1
     if value < most:
-        return bytes((flags | value,))
+        return _BYTES[flags | value]
     encoded = bytearray((flags | most,))
     value -= most
     while value >= 0x80:
@@ -69,9 +72,12 @@ def encode_integer(value: int, prefix: int, flags: int) -> bytes:
 def encode_string(data: bytes) -> bytes:
     """Return a string literal, Huffman coded where that is shorter (RFC 7541 section 5.2)."""
     coded = huffman.encode(data)
-    if len(coded) < len(data):
-        return encode_integer(len(coded), 7, 0x80) + coded
-    return encode_integer(len(data), 7, 0) + data
+    size = len(coded)
+    if size >= len(data):
+        return encode_integer(len(data), 7, 0) + data
+    if size < 0x7F:
+        return _BYTES[0x80 | size] + coded
+    return encode_integer(size, 7, 0x80) + coded
 
 
 def _error(message: str, rule: str) -> RemoteProtocolError:
@@ -150,9 +156,20 @@ class Encoder:
         parts = []
         if self._updated:
             parts.append(self._size_updates())
+        fields = self._fields
         for field in headers:
-            parts.append(self._encode_field(field))
-            if field[0] in _NOT_KEPT:
+            index = STATIC_FIELDS.get(field)
+            if index is not None:
+                parts.append(_BYTES[_INDEXED | index])
+                continue
+            name = field[0]
+            number = fields.get(field)
+            if number is None:
+                parts.append(self._encode_literal(name, field[1]))
+            else:
+                index = STATIC_SIZE + self._inserted - number
+                parts.append(encode_integer(index, 7, _INDEXED))
+            if name in _NOT_KEPT:
                 self.keepable = False
         return b"".join(parts)
 
@@ -166,30 +183,28 @@ class Encoder:
         self._smallest = self._maximum
         return updates
 
-    def _encode_field(self, field: tuple[bytes, bytes]) -> bytes:
-        index = STATIC_FIELDS.get(field)
-        if index is not None:
-            return bytes((_INDEXED | index,))
-        number = self._fields.get(field)
-        if number is not None:
-            return encode_integer(STATIC_SIZE + self._inserted - number, 7, _INDEXED)
-        name, value = field
+    def _encode_literal(self, name: bytes, value: bytes) -> bytes:
+        """Encode a field that is in no table as a whole, and insert it where that is worth it."""
+        prefix = 4
         if name in _SECRET or (name == b"cookie" and len(value) < _GUESSABLE_COOKIE):
-            return self._literal(name, value, 4, _NEVER_INDEXED)
-        if name in _FICKLE or not self._is_worth_indexing(name, value):
-            return self._literal(name, value, 4, _WITHOUT_INDEXING)
-        literal = self._literal(name, value, 6, _INCREMENTAL)
-        self._insert(field)
-        return literal
-
-    def _literal(self, name: bytes, value: bytes, prefix: int, flags: int) -> bytes:
-        index = STATIC_NAMES.get(name, 0)
-        if not index:
+            flags = _NEVER_INDEXED
+        elif name in _FICKLE or not self._is_worth_indexing(name, value):
+            flags = _WITHOUT_INDEXING
+        else:
+            flags = _INCREMENTAL
+            prefix = 6
+        index = STATIC_NAMES.get(name)
+        if index is None:
             number = self._names.get(name)
             if number is None:
-                return bytes((flags,)) + encode_string(name) + encode_string(value)
-            index = STATIC_SIZE + self._inserted - number
-        return encode_integer(index, prefix, flags) + encode_string(value)
+                start = _BYTES[flags] + encode_string(name)
+            else:
+                start = encode_integer(STATIC_SIZE + self._inserted - number, prefix, flags)
+        else:
+            start = encode_integer(index, prefix, flags)
+        if flags == _INCREMENTAL:
+            self._insert((name, value))
+        return start + encode_string(value)
 
     def _is_worth_indexing(self, name: bytes, value: bytes) -> bool:
         # An entry that takes most of the table would be gone as soon as the next came.
@@ -332,8 +347,8 @@ class Decoder:
 
     def _take_fields(self, block: bytes, position: int) -> Headers:
         headers: Headers = []
-        table = self._table
-        size = 0
+        total = 0
+        most = self.max_section_size
         end = len(block)
         while position < end:
             byte = block[position]
@@ -342,20 +357,41 @@ class Decoder:
                 index = byte & 0x7F
                 if index == 0x7F:
                     index, position = _decode_integer(block, position, 0x7F)
-                if 0 < index <= STATIC_SIZE:
-                    field = STATIC_TABLE[index - 1]
-                elif STATIC_SIZE < index <= STATIC_SIZE + len(table):
-                    field = table[STATIC_SIZE - index]
-                else:
-                    raise _error("an index that is in no table", "hpack-index")
+                field = self._get_field(index)
                 name, value = field
             else:
-                field, position = self._take_literal(block, position, byte)
-                name, value = field
-            size += len(name) + len(value) + FIELD_OVERHEAD
-            if size > self.max_section_size:
+                # Section 6.2: where the name comes from, then the value as a string literal.
+                mask = 0x3F if byte & _INCREMENTAL else 0x0F
+                index = byte & mask
+                if index == mask:
+                    index, position = _decode_integer(block, position, mask)
+                if byte & 0xE0 == _SIZE_UPDATE:
+                    raise _error("a table size update in the middle of a block", "hpack-table-size")
+                if index:
+                    name = self._get_field(index)[0]
+                else:
+                    name, position = _decode_string(block, position)
+                length = block[position]
+                position += 1
+                if length & 0x7F == 0x7F:
+                    value, position = _decode_string(block, position - 1)
+                else:
+                    stop = position + (length & 0x7F)
+                    value = block[position:stop]
+                    if stop > end:
+                        raise _error("a header block is cut off", "hpack-truncated")
+                    position = stop
+                    if length & 0x80:
+                        value = huffman.decode(value)
+                field = (name, value)
+                if byte & _INCREMENTAL:
+                    self._insert(field)
+                elif byte & _NEVER_INDEXED:
+                    self.keepable = False
+            total += len(name) + len(value) + FIELD_OVERHEAD
+            if total > most:
                 raise RemoteProtocolError(
-                    f"a field section is over {self.max_section_size} bytes",
+                    f"a field section is over {most} bytes",
                     status=431,
                     error_code=ErrorCode.ENHANCE_YOUR_CALM,
                     rule="header-block-far-too-large",
@@ -363,43 +399,27 @@ class Decoder:
             if name in _NOT_KEPT:
                 self.keepable = False
             headers.append(field)
-        self.size = size
+        self.size = total
         return headers
 
-    def _take_literal(
-        self, block: bytes, position: int, byte: int
-    ) -> tuple[tuple[bytes, bytes], int]:
-        """Take a field that is not indexed as a whole (RFC 7541 section 6.2)."""
-        if byte & _INCREMENTAL:
-            most = 0x3F
-        elif byte & _SIZE_UPDATE:
-            raise _error("a table size update in the middle of a block", "hpack-table-size")
-        else:
-            most = 0x0F
-            if byte & _NEVER_INDEXED:
-                self.keepable = False
-        index = byte & most
-        if index == most:
-            index, position = _decode_integer(block, position, most)
-        if index == 0:
-            name, position = _decode_string(block, position)
-        elif index <= STATIC_SIZE:
-            name = STATIC_TABLE[index - 1][0]
-        elif index <= STATIC_SIZE + len(self._table):
-            name = self._table[STATIC_SIZE - index][0]
-        else:
-            raise _error("an index that is in no table", "hpack-index")
-        value, position = _decode_string(block, position)
-        field = (name, value)
-        if byte & _INCREMENTAL:
-            size = len(name) + len(value) + FIELD_OVERHEAD
-            self.changed = True
-            self.keepable = False
+    def _get_field(self, index: int) -> tuple[bytes, bytes]:
+        """Return an entry of either table (section 2.3.3)."""
+        if 0 < index <= STATIC_SIZE:
+            return STATIC_TABLE[index - 1]
+        if STATIC_SIZE < index <= STATIC_SIZE + len(self._table):
+            return self._table[STATIC_SIZE - index]
+        raise _error("an index that is in no table", "hpack-index")
+
+    def _insert(self, field: tuple[bytes, bytes]) -> None:
+        """Put a field into the dynamic table, or if it is larger than that, empty it (section 4.4)."""
+        size = len(field[0]) + len(field[1]) + FIELD_OVERHEAD
+        self.changed = True
+        self.keepable = False
+        if self._table_size + size > self._capacity:
             self._evict(self._capacity - size)
-            if size <= self._capacity:
-                self._table.append(field)
-                self._table_size += size
-        return field, position
+        if size <= self._capacity:
+            self._table.append(field)
+            self._table_size += size
 
     def _evict(self, room: int) -> None:
         """Drop the oldest entries until the rest take no more than `room` bytes."""

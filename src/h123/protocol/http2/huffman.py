@@ -33,6 +33,7 @@ _LENGTHS: Final = (
     30,
 )  # fmt: skip
 _EOS: Final = 256
+_PADDING: Final = ("", "1", "11", "111", "1111", "11111", "111111", "1111111")
 
 _Row = list[tuple["_Row", bytes]]
 
@@ -134,8 +135,8 @@ def encode(data: bytes) -> bytes:
     if not data:
         return b""
     bits = "".join(map(_get_tables().codes.__getitem__, data))
-    size = (len(bits) + 7) >> 3
-    return int(bits + "1" * (size * 8 - len(bits)), 2).to_bytes(size, "big")
+    padding = -len(bits) & 7
+    return int(bits + _PADDING[padding], 2).to_bytes((len(bits) + padding) >> 3, "big")
 
 
 def decode(data: bytes) -> bytes:

@@ -113,7 +113,7 @@ class MessageFrames(ControlFrames):
             self._decode(block)
             raise _stream_closed(stream_id, "HEADERS")
         else:
-            self._budgets.earn()
+            self._budgets.useful += 1
             if stream.head_received:
                 self._on_trailers(stream, ends, block)
             else:
@@ -166,7 +166,7 @@ class MessageFrames(ControlFrames):
             self._budgets.spend_idle()
             self._closed_streams.remember(stream_id, self._stream_window)
             return
-        self._budgets.earn()
+        self._budgets.useful += 1
         if len(self._streams) >= self.limits.concurrent_streams:
             raise StreamFault(
                 stream_id,
@@ -360,7 +360,7 @@ class MessageFrames(ControlFrames):
         content = length - padding
         ends = bool(flags & END_STREAM)
         self._check_content(stream, content, ends)
-        self._budgets.earn()
+        self._budgets.useful += 1
         if content or ends:
             self._budgets.empty = 0
         else:

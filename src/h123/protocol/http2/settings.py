@@ -67,6 +67,11 @@ def _check(number: int, value: int) -> None:
         )
 
 
+def largest_frame(limits: Limits) -> int:
+    """Return the largest payload we take: no less may be said than every peer may send."""
+    return min(max(limits.frame_size, SMALLEST_MAX_FRAME_SIZE), LARGEST_MAX_FRAME_SIZE)
+
+
 def our_settings(limits: Limits, *, server: bool) -> bytes:
     """Return the SETTINGS frame that says what we accept: what differs from the defaults."""
     settings = [(MAX_HEADER_LIST_SIZE, limits.header_block_size)]
@@ -78,7 +83,7 @@ def our_settings(limits: Limits, *, server: bool) -> bytes:
     for number, value, default in (
         (HEADER_TABLE_SIZE, limits.table_size, DEFAULT_TABLE_SIZE),
         (INITIAL_WINDOW_SIZE, limits.stream_window, DEFAULT_WINDOW),
-        (MAX_FRAME_SIZE, limits.frame_size, SMALLEST_MAX_FRAME_SIZE),
+        (MAX_FRAME_SIZE, largest_frame(limits), SMALLEST_MAX_FRAME_SIZE),
     ):
         if value != default:
             settings.append((number, value))

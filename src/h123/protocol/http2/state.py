@@ -23,7 +23,7 @@ from .frames import (
     window_update,
 )
 from .hpack import DEFAULT_TABLE_SIZE, Decoder, Encoder
-from .settings import our_settings
+from .settings import largest_frame, our_settings
 from .streams import ENDED, UNKNOWN_LENGTH, ClosedStreams, Stream
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class ConnectionState(ByteStreamConnection):
 
         # Our own. Until the peer has acknowledged them it may go by the defaults.
         self._settings_acknowledged = False
+        self._largest_frame = largest_frame(limits)
         self._stream_window = max(limits.stream_window, DEFAULT_WINDOW)
         self._receive_window = DEFAULT_WINDOW
         self._credit = limits.connection_window - DEFAULT_WINDOW
@@ -234,7 +235,8 @@ class ConnectionState(ByteStreamConnection):
         """Give credit back: WINDOW_UPDATE is sent once half a window is consumed (section 6.9)."""
         stream = self._streams.get(stream_id)
         if stream is not None:
-            amount = min(amount, stream.unread)
+            if amount > stream.unread:
+                amount = stream.unread
             if amount > 0:
                 stream.unread -= amount
                 self._credit_stream(stream, amount)
