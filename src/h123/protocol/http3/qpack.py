@@ -22,6 +22,8 @@ from ..fields import section_size
 from ..limits import Limits
 from .errors import H3ErrorCode
 
+_EMPTY_SECTION = b"\0\0"
+
 
 class SectionTooLargeError(Exception):
     """A field section is over its limit, but not so far over that the connection must end."""
@@ -79,14 +81,15 @@ class FieldDecoder:
 
         Raises `SectionTooLargeError`, and `RemoteProtocolError` for what can not be decoded.
         """
+        if block == _EMPTY_SECTION:
+            return []  # which pylsqpack takes for one that is cut off
         if len(block) > self._short_block:
             self._count(stream_id, block)
         try:
             output, fields = self._decoder.feed_header(stream_id, block)
         except StreamBlocked:
-            count_lines(
-                block
-            )  # pylsqpack would wait forever for the rest of a block that is cut off
+            # pylsqpack would wait forever for the rest of a block that is cut off.
+            count_lines(block)
             return None
         except DecompressionFailed as error:
             raise _failed(stream_id) from error
