@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import TIME, Outcome, RawServer, answering, echo, fetch, read_head, run
+from tests.conftest import Serve, Serving
 
 from h123 import Request, Response
 from h123.network.certificates import LocalCertificate
-from tests.cli.conftest import TIME, Outcome, RawServer, answering, echo, fetch, read_head, run
-from tests.conftest import Serve, Serving
 
 Raw = Callable[[Callable[[socket.socket], object]], RawServer]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import IO, Any
+from typing import Any
 
 import click
 
-from ...message.body import PIECE_SIZE, AsyncByteStream, FileStream, SyncByteStream
+from ...message.body import PIECE_SIZE, AsyncByteStream, SyncByteStream
 from ...message.exceptions import StreamConsumed
 from ...message.percent import FORM_SAFE, encode_bytes
 from .arguments import cannot_read, read_whole
@@ -212,7 +212,7 @@ def _form_part(option: str, text: str) -> tuple[str, Any]:
     if value[0] == "<":
         return name, (None, read_whole(path), kind)
     file_name = parameters.get("filename") or ("-" if path == "-" else os.path.basename(path))
-    content: Any = read_whole("-") if path == "-" else open_file(path)
+    content: Any = read_whole("-") if path == "-" else JoinedStream([FilePart(path)])
     return name, (file_name, content) if kind is None else (file_name, content, kind)
 
 
@@ -233,25 +233,12 @@ def _split_parameters(text: str) -> tuple[str, dict[str, str]]:
     return value.strip('"') if value[:1] == '"' else value, parameters
 
 
-def open_file(path: str) -> IO[bytes]:
-    """Open a file to send; it stays open until the command ends. Raises `FetchError`."""
-    try:
-        return open(path, "rb")  # read while it is sent
-    except OSError as error:
-        raise cannot_read(path, error) from error
-
-
 # ------------------------------------------------------------------------------------ -T
 
 
 def upload(path: str) -> SyncByteStream | AsyncByteStream:
     """Return the content of -T: a file, or standard input for `-` and `.`. Raises `FetchError`."""
-    if path in ("-", "."):
-        return StandardInputStream()
-    try:
-        return FileStream(open_file(path))
-    except OSError as error:  # a directory opens, and does not read
-        raise cannot_read(path, error) from error
+    return StandardInputStream() if path in ("-", ".") else JoinedStream([FilePart(path)])
 
 
 class CountedStream(SyncByteStream):
