@@ -162,7 +162,7 @@ def main() -> int:
     """Run the demo and return the exit code."""
     try:
         demo()
-    except DemoFailed as error:
+    except (DemoFailed, OSError) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
     print("\nAll certificates verified, all bytes as in the file, and the server has stopped.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import socket
-import ssl
 from collections.abc import Iterator
 
 from ...message.exceptions import (
@@ -106,6 +104,9 @@ _PLAIN: tuple[tuple[type[Exception], ExitCode], ...] = (
 
 def _connecting(error: Exception, *, unknown: ExitCode, other: ExitCode) -> ExitCode:
     """Return why there is no connection, from what lies behind the error."""
+    import socket  # here, since what only prints a help text needs neither
+    import ssl
+
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return unknown
