@@ -287,3 +287,9 @@ def test_6_10_a_block_in_many_frames_is_one() -> None:
         frame("CONTINUATION", 1, END_HEADERS, whole[20:]),
     )
     assert [type(event) for event in events] == [RequestReceived]
+
+
+def test_6_5_2_every_setting_is_taken() -> None:
+    engine = server()
+    pairs = [(1, 0), (2, 1), (3, 5), (4, 10), (5, 20000), (6, 100), (8, 1), (9, 1), (0xFF, 7)]
+    assert SettingsChanged(dict(pairs)) in hears(engine, settings(*pairs))

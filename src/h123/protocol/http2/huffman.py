@@ -125,16 +125,21 @@ _tables: list[_Tables] = []
 
 
 def _get_tables() -> _Tables:
-    if not _tables:
-        _tables.append(_Tables())
-    return _tables[0]
+    return _tables[0] if _tables else _make_tables()
+
+
+def _make_tables() -> _Tables:
+    tables = _Tables()
+    _tables.append(tables)
+    return tables
 
 
 def encode(data: bytes) -> bytes:
     """Return the Huffman code of `data`, padded with ones to whole bytes."""
     if not data:
         return b""
-    bits = "".join(map(_get_tables().codes.__getitem__, data))
+    codes = _get_tables().codes
+    bits = "".join([codes[byte] for byte in data])
     padding = -len(bits) & 7
     return int(bits + _PADDING[padding], 2).to_bytes((len(bits) + padding) >> 3, "big")
 
