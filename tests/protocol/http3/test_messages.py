@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.protocol.http3.fake_quic import GET, OK, POST, Bench, content, unknown
 
@@ -426,6 +428,23 @@ def test_a_request_that_its_client_resets(server: Bench) -> None:
     assert server.quic.consumed[0] == len(server.section(POST)) + 5  # all of it
 
 
+def test_a_request_reset_after_its_response_costs_no_budget() -> None:
+    bench = Bench(Role.SERVER, Limits(stream_resets=0), settings={})
+    bench.data(0, bench.section(POST))
+    bench.engine.send_response(0, 404, [], end_stream=True)
+    assert bench.reset(0, H3ErrorCode.REQUEST_CANCELLED) == [
+        StreamReset(0, H3ErrorCode.REQUEST_CANCELLED)
+    ]
+    assert bench.quic.resets == {}
+
+
+def test_a_reset_of_what_came_whole_ends_the_stream(server: Bench) -> None:
+    server.data(0, server.section(GET), end=True)
+    assert "None" in repr(server.engine._streams[0])
+    assert server.reset(0, 0) == [StreamReset(0, 0)]
+    assert server.engine.is_idle
+
+
 def test_a_request_reset_before_its_head_was_never_told_of(server: Bench) -> None:
     assert server.reset(0, H3ErrorCode.REQUEST_CANCELLED) == []
     assert server.engine.is_idle
@@ -575,7 +594,7 @@ def test_capacity_leaves_room_for_the_frame(server: Bench) -> None:
 def test_what_can_not_be_sent_now_changes_nothing(server: Bench, client: Bench) -> None:
     server.data(0, server.section(GET), end=True)
     before = {key: bytes(value) for key, value in server.quic.sent.items()}
-    refused = [
+    refused: list[Callable[[], object]] = [
         lambda: server.engine.send_request(b"GET", b"/", [], authority=b"a"),
         lambda: server.engine.send_data(0, b"x"),
         lambda: server.engine.send_trailers(0, []),

@@ -143,7 +143,8 @@ class ReceivingConnection(DatagramConnection):
 
     def _abort(self, stream: RequestStream, error_code: int) -> None:
         """End what is left of a stream, both ways, and forget it."""
-        if stream.sending is not None:
+        if stream.sending is not None or not self._is_server:
+            # A response that was sent whole is left alone; a request that was is called back.
             self.quic.reset_stream(stream.stream_id, error_code)
         if stream.receiving is not None:
             self._stop(stream, error_code)
@@ -209,7 +210,8 @@ class ReceivingConnection(DatagramConnection):
         elif isinstance(event, TransportReady):
             self._begin(event.alpn_protocol)
             events.append(HandshakeCompleted(event.alpn_protocol))
-        elif isinstance(event, TransportClosed):
+        else:
+            assert isinstance(event, TransportClosed)
             self._take_close(event, events)
 
     def _begin(self, alpn_protocol: str) -> None:

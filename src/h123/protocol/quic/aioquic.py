@@ -46,6 +46,8 @@ from .connection import (
 # Its warnings would reach stderr in programs that set up no logging; the same facts are our events.
 logging.getLogger("quic").addHandler(logging.NullHandler())
 
+ROUNDING = 1e-6
+"""Seconds, far above what floats lose and far below what timers resolve."""
 SMALLEST_BUFFER = 16384
 """Bytes that a stream may queue even if a great many others do so too."""
 _CERTIFICATE_ALERTS = frozenset([42, 43, 44, 45, 46, 48, 116])  # RFC 8446 section 6.2
@@ -159,7 +161,9 @@ class AioQUICConnection(QUICConnection):
         quic = self._quic
         timer = quic.get_timer() if quic._network_paths and not self._closed else None
         if timer is not None and now >= timer:
-            quic.handle_timer(now=now)
+            # It adds up to find a deadline and subtracts to see whether it is over: rounding between
+            # the two must not make it miss its own deadline, again and again.
+            quic.handle_timer(now=now + ROUNDING)
         deadline = self._handshake_deadline
         if deadline is not None and now >= deadline and not self._closed:
             self.close(QuicErrorCode.NO_ERROR, application=False)

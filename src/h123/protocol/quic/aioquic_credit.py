@@ -87,8 +87,13 @@ class CreditedConnection(QuicConnection):
     # What aioquic would do here is to double a window once half of it has arrived.
 
     def _write_connection_limits(self, builder: QuicPacketBuilder, space: QuicPacketSpace) -> None:
+        data = self._local_max_data
+        if self._connection_credit and self._connection_credit >= data.value - data.used:
+            # Little is left, and what else was granted may be on streams that nobody reads.
+            data.value += self._connection_credit
+            self._connection_credit = 0
         for limit in (
-            self._local_max_data,
+            data,
             self._local_max_streams_bidi,
             self._local_max_streams_uni,
         ):
@@ -96,8 +101,7 @@ class CreditedConnection(QuicConnection):
                 continue
             # Streams are granted in batches: while the peer has more left than it would get, it waits.
             # A lost frame has set `sent` to 0, and is sent again.
-            is_data = limit is self._local_max_data
-            if not is_data and limit.sent - limit.used >= limit.value - limit.sent:
+            if limit is not data and limit.sent - limit.used >= limit.value - limit.sent:
                 continue
             buffer = builder.start_frame(
                 limit.frame_type,
