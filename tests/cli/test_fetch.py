@@ -319,6 +319,30 @@ def test_a_proxy_is_asked_in_absolute_form(raw_server: Raw) -> None:
     assert b"Proxy-Authorization: Basic bWU6c2VjcmV0\r\n" in heads[0]
 
 
+@pytest.mark.parametrize("version", ["--http1.1", "--http2", "--http3-only"])
+def test_a_host_that_is_given_is_whom_the_request_is_for(
+    serve: Serve, ca_file: str, version: str
+) -> None:
+    async def answer(request: Request) -> Response:
+        return Response(200, text=str(request.url))
+
+    url = serve(answer).https()
+    outcome = fetch(url, version, "--cacert", ca_file, "-H", "Host: other.example")
+    assert outcome.succeeded().text == "https://other.example/"
+
+
+def test_http3_does_not_keep_the_others_waiting_for_long(
+    serve: Serve, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("h123.cli.fetch.transfer.HASTE", 0.2)
+    server = serve(echo, http3=False, bind="127.0.0.1:0")
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", server.port()))
+        url = f"https://127.0.0.1:{server.port()}/"
+        outcome = fetch(url, "--http3", "--cacert", ca_file).succeeded()
+    assert outcome.json["version"] == "HTTP/2"
+
+
 # --------------------------------------------------------------------------------- redirects
 
 
@@ -326,6 +350,13 @@ def test_redirects_are_followed_only_when_asked(server: Serving) -> None:
     url = server.http("/?to=/there")
     assert fetch(url).succeeded().text == "over there\n"
     assert fetch(url, "-L").succeeded().json["target"] == "/there"
+
+
+def test_a_redirect_to_nowhere_matters_only_to_who_follows(server: Serving) -> None:
+    url = server.http("/?to=http://[bad")
+    assert fetch(url).succeeded().text == "over there\n"
+    assert fetch(url, "-L").code == 3
+    assert fetch(server.http("/?to=ftp://a/"), "-L").code == 1
 
 
 @pytest.mark.parametrize(
@@ -649,6 +680,19 @@ def test_a_terminal_shows_the_progress_of_what_is_long(large: Serving, tmp_path:
     assert code == 0
     assert b"large.bin" in shown
     assert (tmp_path / "large.bin").stat().st_size == 3_000_000
+
+
+def test_a_terminal_shows_the_progress_of_an_upload(serve: Serve, tmp_path: Path) -> None:
+    async def answer(request: Request) -> Response:
+        await request.aread()
+        return Response(204)
+
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(3_000_000)
+    url = serve(answer).http()
+    code, shown = in_a_terminal("fetch", url, "-T", tmp_path / "file", "-o", "/dev/null")
+    assert code == 0
+    assert b"to localhost" in shown
 
 
 @pytest.mark.parametrize("option", ["-s", None])

@@ -191,11 +191,14 @@ class ClientCore:
                 self.cookies.extract_cookies(response)
             if not response.has_redirect_location:
                 return response
+            if not follow:
+                try:
+                    response.next_request = self._redirect(request, response)
+                except RemoteProtocolError:
+                    pass  # whoever does not follow need not mind where to
+                return response
             try:
                 following = self._redirect(request, response)
-                if not follow:
-                    response.next_request = following
-                    return response
                 if len(history) >= self.max_redirects:
                     raise TooManyRedirects(
                         f"more than {self.max_redirects} redirects", request=request

@@ -17,6 +17,7 @@ from ...message.exceptions import StreamConsumed
 from ...message.percent import FORM_SAFE, encode_bytes
 from .arguments import cannot_read, read_whole
 from .exit_codes import ExitCode, FetchError
+from .progress import ProgressBar
 
 _LINE_ENDS = b"\r\n\0"
 """What -d leaves out of a file."""
@@ -244,8 +245,9 @@ def upload(path: str) -> SyncByteStream | AsyncByteStream:
 class CountedStream(SyncByteStream):
     """Content at hand that tells how much of it was taken."""
 
-    def __init__(self, stream: SyncByteStream) -> None:
+    def __init__(self, stream: SyncByteStream, bar: ProgressBar) -> None:
         self._stream = stream
+        self._bar = bar
         self.sent = 0
         self.content_length = stream.content_length
         self.is_replayable = stream.is_replayable
@@ -254,6 +256,7 @@ class CountedStream(SyncByteStream):
         """Give the same pieces."""
         for piece in self._stream:
             self.sent += len(piece)
+            self._bar.advance(len(piece))
             yield piece
 
     def close(self) -> None:
@@ -264,8 +267,9 @@ class CountedStream(SyncByteStream):
 class CountedAsyncStream(AsyncByteStream):
     """Content that is waited for, and tells how much of it was taken."""
 
-    def __init__(self, stream: AsyncByteStream) -> None:
+    def __init__(self, stream: AsyncByteStream, bar: ProgressBar) -> None:
         self._stream = stream
+        self._bar = bar
         self.sent = 0
         self.content_length = stream.content_length
 
@@ -273,4 +277,5 @@ class CountedAsyncStream(AsyncByteStream):
         """Give the same pieces."""
         async for piece in self._stream:
             self.sent += len(piece)
+            self._bar.advance(len(piece))
             yield piece

@@ -14,15 +14,22 @@ from .content import CountedAsyncStream, CountedStream, upload
 if TYPE_CHECKING:
     from ...client.async_client import AsyncClient
     from .options import FetchOptions
+    from .progress import ProgressBar, ProgressBars
 
 
 class RequestMaker:
     """Makes the requests of one transfer: the first one, and those that redirects ask for."""
 
     def __init__(
-        self, client: AsyncClient, options: FetchOptions, url: URL, upload_file: str | None
+        self,
+        client: AsyncClient,
+        options: FetchOptions,
+        bars: ProgressBars,
+        url: URL,
+        upload_file: str | None,
     ) -> None:
         self._client = client
+        self._bars = bars
         self._options = options
         self._upload_file = upload_file
         self.url = url
@@ -100,10 +107,13 @@ class RequestMaker:
         if isinstance(stream, ByteStream):
             self._whole = len(stream.content)
         elif isinstance(stream, SyncByteStream):
-            self._counted = request.stream = CountedStream(stream)
+            self._counted = request.stream = CountedStream(stream, self._bar(stream))
         else:
             assert isinstance(stream, AsyncByteStream)
-            self._counted = request.stream = CountedAsyncStream(stream)
+            self._counted = request.stream = CountedAsyncStream(stream, self._bar(stream))
+
+    def _bar(self, stream: SyncByteStream | AsyncByteStream) -> ProgressBar:
+        return self._bars.bar(f"to {self.url.host}", stream.content_length)
 
     def output_path(self, given: str | None) -> str:
         """Return the file that the content goes to: what was given, or what the URL names.

@@ -65,10 +65,11 @@ def _sent_fields(request: Request, version: str) -> list[tuple[bytes, bytes]]:
         if "host" not in request.headers:
             fields = [(b"Host", request.url.netloc), *fields]
         return fields
+    host = next((value for name, value in fields if name.lower() == b"host"), request.url.netloc)
     pseudo = [
         (b":method", request.method.encode("ascii")),
         (b":scheme", request.url.raw_scheme),
-        (b":authority", request.url.netloc),
+        (b":authority", host),
         (b":path", request.target),
     ]
     return pseudo + [

@@ -146,7 +146,10 @@ class Transfer:
 
     async def _fetch(self) -> None:
         url = parse_url(self.text)
-        self._makes = RequestMaker(self.session.client, self.options, url, self.upload_file)
+        session = self.session
+        self._makes = RequestMaker(
+            session.client, self.options, session.bars, url, self.upload_file
+        )
         response = await self._follow(self._makes.first())
         try:
             await self._receive(response)
@@ -162,9 +165,12 @@ class Transfer:
             auth = None  # what goes to the same origin has it already, the others must not
             try:
                 await self._show_head(response)
-                following = response.next_request if self.options.location else None
-                if following is None:
+                following = response.next_request
+                if not self.options.location or not response.has_redirect_location:
                     return response
+                if following is None:
+                    text = f"redirected to {response.headers['location']!r}, which is no URL"
+                    raise FetchError(ExitCode.MALFORMED_URL, text)
                 if self.redirects >= self.options.max_redirs >= 0:
                     text = f"more than {self.options.max_redirs} redirects, the last one to {following.url}"
                     raise FetchError(ExitCode.TOO_MANY_REDIRECTS, text)
