@@ -296,6 +296,12 @@ def test_7_1_3_secrets_are_never_indexed(field: tuple[bytes, bytes], first: int)
     assert bool(encoder._blocks) is encoder.keepable
 
 
+def test_7_1_3_a_short_cookie_is_never_indexed_whatever_came_before() -> None:
+    encoder = Encoder()
+    firsts = [encoder.encode([(b"cookie", value)])[0] for value in (b"a=1", b"a=2", b"a=2")]
+    assert firsts == [0x1F] * 3
+
+
 def test_blocks_sent_are_kept_within_bounds() -> None:
     encoder = Encoder()
     for number in range(KEPT_BLOCKS + 10):

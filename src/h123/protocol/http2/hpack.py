@@ -51,7 +51,10 @@ _KEPT_NAMES: Final = 128
 _INTEGER_BYTES: Final = 5
 """After the prefix: 35 bits, more than any length or index that could be right (section 7.4)."""
 
-
+_TREATMENT: Final = {
+    **dict.fromkeys(_FICKLE, _WITHOUT_INDEXING),
+    **dict.fromkeys(_SECRET, _NEVER_INDEXED),
+}
 _BYTES: Final = [bytes((byte,)) for byte in range(256)]
 
 
@@ -185,39 +188,41 @@ class Encoder:
 
     def _encode_literal(self, name: bytes, value: bytes) -> bytes:
         """Encode a field that is in no table as a whole, and insert it where that is worth it."""
-        prefix = 4
-        if name in _SECRET or (name == b"cookie" and len(value) < _GUESSABLE_COOKIE):
+        flags = _TREATMENT.get(name, _INCREMENTAL)
+        if name == b"cookie" and len(value) < _GUESSABLE_COOKIE:
             flags = _NEVER_INDEXED
-        elif name in _FICKLE or not self._is_worth_indexing(name, value):
+        elif flags == _INCREMENTAL and not self._is_worth_indexing(name, value):
             flags = _WITHOUT_INDEXING
-        else:
-            flags = _INCREMENTAL
-            prefix = 6
-        index = STATIC_NAMES.get(name)
-        if index is None:
+        index = STATIC_NAMES.get(name, 0)
+        if not index:
             number = self._names.get(name)
-            if number is None:
-                start = _BYTES[flags] + encode_string(name)
-            else:
-                start = encode_integer(STATIC_SIZE + self._inserted - number, prefix, flags)
-        else:
-            start = encode_integer(index, prefix, flags)
+            if number is not None:
+                index = STATIC_SIZE + self._inserted - number
         if flags == _INCREMENTAL:
+            start = encode_integer(index, 6, flags)
             self._insert((name, value))
+        elif index < 0x0F:
+            start = _BYTES[flags | index]
+        else:
+            start = encode_integer(index, 4, flags)
+        if not index:
+            start += encode_string(name)
         return start + encode_string(value)
 
     def _is_worth_indexing(self, name: bytes, value: bytes) -> bool:
         # An entry that takes most of the table would be gone as soon as the next came.
         if (len(name) + len(value) + FIELD_OVERHEAD) * 2 > self._maximum:
             return False
+        self.keepable = False  # next time it is indexed
         last_values = self._last_values
         last = last_values.get(name)
         new = hash(value)
+        if last == new:
+            return True
         if last is None and len(last_values) >= _KEPT_NAMES:
             last_values.clear()
         last_values[name] = new
-        self.keepable = False  # next time it is indexed
-        return last is None or last == new
+        return last is None
 
     def _insert(self, field: tuple[bytes, bytes]) -> None:
         name, value = field

@@ -124,10 +124,6 @@ def _canonical_codes() -> list[str]:
 _tables: list[_Tables] = []
 
 
-def _get_tables() -> _Tables:
-    return _tables[0] if _tables else _make_tables()
-
-
 def _make_tables() -> _Tables:
     tables = _Tables()
     _tables.append(tables)
@@ -138,7 +134,7 @@ def encode(data: bytes) -> bytes:
     """Return the Huffman code of `data`, padded with ones to whole bytes."""
     if not data:
         return b""
-    codes = _get_tables().codes
+    codes = (_tables[0] if _tables else _make_tables()).codes
     bits = "".join([codes[byte] for byte in data])
     padding = -len(bits) & 7
     return int(bits + _PADDING[padding], 2).to_bytes((len(bits) + padding) >> 3, "big")
@@ -146,7 +142,7 @@ def encode(data: bytes) -> bytes:
 
 def decode(data: bytes) -> bytes:
     """Return what `data` is the Huffman code of. Raises `HuffmanError`."""
-    tables = _get_tables()
+    tables = _tables[0] if _tables else _make_tables()
     while True:
         row = tables.start
         symbols = []
