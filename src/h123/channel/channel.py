@@ -12,7 +12,7 @@ Both ways lead through the same few methods below; `wait` is the only one that s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..message.exceptions import (
     HTTPError,
@@ -119,10 +119,9 @@ class Channel:
 
     def start(self) -> None:
         """Begin to read, where an event loop tells when, and send what the engine begins with."""
-        from ..network.backend import EventLoopBackend
-
-        if isinstance(self.backend, EventLoopBackend):
-            self._loop = self.backend
+        if self.backend.has_event_loop:
+            self._loop = cast("EventLoopBackend", self.backend)
+        self.tick(self.backend.now())
         with self.lock:
             self.flush()
             self._watch()
@@ -219,7 +218,7 @@ class Channel:
                 if event.end_stream:
                     exchange.receive_ended = True
                     self.settle(exchange)
-                _wake(exchange)
+                exchange.wake()
             else:
                 self._handlers.get(kind, Channel._on_nothing)(self, event)
 
@@ -236,7 +235,7 @@ class Channel:
             if event.end_stream:
                 exchange.receive_ended = True
                 self.settle(exchange)
-            _wake(exchange)
+            exchange.wake()
 
     def _on_informational(self, event: InformationalReceived) -> None:
         exchange = self.exchanges.get(event.stream_id)
@@ -249,7 +248,7 @@ class Channel:
             exchange.trailers = event.headers
             exchange.receive_ended = True
             self.settle(exchange)
-            _wake(exchange)
+            exchange.wake()
 
     def _on_stream_reset(self, event: StreamReset) -> None:
         exchange = self.exchanges.get(event.stream_id)
@@ -265,7 +264,7 @@ class Channel:
             exchange.send_stopped = True
             exchange.send_ended = True
             self.settle(exchange)
-            _wake(exchange)
+            exchange.wake()
 
     def _on_capacity(self, event: CapacityChanged) -> None:
         if event.stream_id is None:
@@ -274,7 +273,7 @@ class Channel:
         else:
             exchange = self.exchanges.get(event.stream_id)
             if exchange is not None:
-                _wake(exchange)
+                exchange.wake()
 
     def _on_settings(self, event: SettingsChanged) -> None:
         self._wake_blocked()
@@ -356,10 +355,15 @@ class Channel:
         """Put the engine's bytes on the wire, in order. The lock is held."""
         if self.is_closed:
             return
+        had_room = self.has_room()
         try:
             self.wire.flush()
         except OSError as error:
             self._on_write_error(error)
+            if self.is_closed:
+                return
+        if not had_room and self.has_room():
+            self._wake_blocked()  # whoever flushed: it may have been a reader
         if self.engine.is_closed and not self.wire.unsent:
             self.finish(RemoteProtocolError(f"the connection to {self.peer} is closed"))
         elif self._loop is not None:
@@ -389,8 +393,8 @@ class Channel:
         self._write_failed = True
         for exchange in list(self.exchanges.values()):
             exchange.send_stopped = True
-            _wake(exchange)
-        if self.engine.role is Role.SERVER:
+            exchange.wake()
+        if self.engine.role is Role.SERVER or not isinstance(self.engine, ByteStreamConnection):
             self._fail(error)
 
     def give_credit(self, exchange: Exchange, amount: int) -> None:
@@ -432,30 +436,43 @@ class Channel:
         with self.lock:
             if self.is_closed:
                 return
-            self.engine.close(error_code)
-            self.flush()
-            self._end(RemoteProtocolError(f"the connection to {self.peer} was closed"))
+            self._close(error_code)
+
+    def close_if_idle(self) -> None:
+        """Close now unless an exchange is open."""
+        with self.lock:
+            if not self.exchanges and not self.is_closed:
+                self._close(ErrorCode.NO_ERROR)
+
+    def _close(self, error_code: int) -> None:
+        if self.exchanges and not isinstance(self.engine, ByteStreamConnection):
+            error_code = ErrorCode.CANCEL  # a peer sees a stream of bytes end, but not datagrams
+        self.engine.close(error_code)
+        self.flush()
+        self._end(ReadError(f"the connection to {self.peer} was closed on this side"))
 
     async def look(self) -> None:
         """See what has come, without waiting; the others of an event loop have their turn."""
         if self._loop is None:
-            self.on_readable()
+            self._see()
         else:
             await self.backend.sleep(0)
 
-    def close_if_idle(self) -> None:
-        """Close now unless an exchange is open."""
-        if not self.exchanges:
-            self.close()
-
-    async def is_alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether an idle connection can still be used, as far as can be told without waiting."""
-        if self._loop is None and not self.is_closed:
-            with self.lock:
-                poller = self._get_poller()
-            if await poller.wait(True, False, 0.0):
-                self.on_readable()
+        self._see()
         return not self.is_closed
+
+    def _see(self) -> None:
+        """Take what has come, unless somebody waits for it in a poll: that one would not notice."""
+        with self.lock:
+            if self._in_poll or self.is_closed:
+                return
+            due = self.wire.next_timeout()
+            if due is not None and due <= self.backend.now():
+                self._pass_time()
+            if self.wants_data():
+                self._receive()
 
     def hand_over(self) -> None:
         """Let go of the wire without closing it: somebody else goes on with it. The lock is held."""
@@ -524,7 +541,9 @@ class Channel:
         exchange.error = error
         exchange.over = True
         self.exchanges.pop(exchange.stream_id, None)
-        _wake(exchange)
+        exchange.wake()
+        if self._in_poll and self._poller is not None:
+            self._poller.wake()  # it may be this exchange for which somebody polls
         self.exchange_over(exchange)
 
     # ----------------------------------------------------------------------------- waiting
@@ -655,7 +674,7 @@ class Channel:
 
     def _wake_blocked(self) -> None:
         for exchange in list(self._blocked):
-            _wake(exchange)
+            exchange.wake()
 
     # --------------------------------------------------------------------- in an event loop
 
@@ -702,11 +721,6 @@ class Channel:
         if due is not None and self._loop is not None:
             self._timer_due = due
             self._timer = self._loop.call_at(due, self.on_timeout)
-
-
-def _wake(exchange: Exchange) -> None:
-    for waiter in exchange.waiters:
-        waiter.set()
 
 
 def _code_name(error_code: int) -> str:

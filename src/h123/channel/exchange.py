@@ -67,6 +67,11 @@ class Exchange:
         state = "over" if self.over else "open"
         return f"<Exchange {self.stream_id} of {self.channel!r}, {state}, {self.unread} unread>"
 
+    def wake(self) -> None:
+        """Let those who wait on this exchange look again."""
+        for waiter in self.waiters:
+            waiter.set()
+
     # ---------------------------------------------------------------- what can be waited for
 
     def has_response(self) -> bool:

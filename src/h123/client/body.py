@@ -51,16 +51,22 @@ class ResponseBody:
                 data = await self.upload.receive()
             if not data:
                 await self._complete()
-        except HTTPError as error:
+        except BaseException as error:
             self.abort()
-            if isinstance(error, TimeoutException):
-                error = self.clock.explain(error)
-            error.request = self.request
-            raise error
-        except BaseException:
-            self.abort()
+            cause = self._explained(error)
+            if cause is not error:
+                raise cause from error
             raise
         return data
+
+    def _explained(self, error: BaseException) -> BaseException:
+        if self.upload is not None:
+            error = self.upload.cause(error)
+        if isinstance(error, TimeoutException):
+            error = self.clock.explain(error)
+        if isinstance(error, HTTPError):
+            error.request = self.request
+        return error
 
     async def _complete(self) -> None:
         self.trailers = self.exchange.trailers
@@ -72,11 +78,13 @@ class ResponseBody:
         """Be done with the response, complete or not. Never waits."""
         if not self.is_over:
             self.is_over = True
-            if self.upload is not None:
-                self.upload.close()
             self.exchange.abort()
-            if self.when_over is not None:
-                self.when_over()
+            try:
+                if self.upload is not None:
+                    self.upload.close()
+            finally:
+                if self.when_over is not None:
+                    self.when_over()
 
     def begin(self) -> None:
         """Note that the content is taken. Raises `StreamConsumed` the second time."""

@@ -15,6 +15,7 @@ from ..message.exceptions import (
     ConnectTimeout,
     HTTPError,
     ProxyError,
+    ReadError,
     ReadTimeout,
     RemoteProtocolError,
 )
@@ -82,10 +83,14 @@ class ClientChannel(Channel):
 
     def exchange_over(self, exchange: Exchange) -> None:
         """Give the stream's place, or the whole connection, to who waits for it."""
+        if self.is_shared:
+            self.tick(self.backend.now())
         if self.engine.is_draining and not self.exchanges and not self.is_closed:
             self.finish(RemoteProtocolError(f"the connection to {self.peer} was closed"))
-        elif self.pool is not None:
-            self.pool.exchange_over(self)
+        elif self.pool is not None and not self.pool.exchange_over(self):
+            self.engine.close()
+            self.flush()
+            self._end(ReadError(f"the connection to {self.peer} was not kept"))
 
     def capacity_changed(self) -> None:
         """Let those go on who wait for a stream."""

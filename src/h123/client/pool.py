@@ -10,7 +10,7 @@ pool's lock takes a channel's.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from ..message.exceptions import HTTPError, PoolTimeout
@@ -57,13 +57,14 @@ class RequestHead:
 
 
 class Ticket:
-    """One request that waits for a connection."""
+    """One request that waits for a connection. It keeps its place until it has one."""
 
-    __slots__ = ("waiter", "for_attempt", "woken", "error")
+    __slots__ = ("waiter", "lane", "for_attempt", "woken", "error")
 
-    def __init__(self, waiter: Waiter, for_attempt: bool) -> None:
-        self.waiter = waiter
-        self.for_attempt = for_attempt  # it waits for what comes of a connection being made
+    def __init__(self) -> None:
+        self.waiter: Waiter
+        self.lane: Lane
+        self.for_attempt = False  # it waits for what comes of a connection being made
         self.woken = False
         self.error: HTTPError | None = None
 
@@ -76,20 +77,28 @@ class Ticket:
 class Lane:
     """The connections of one route, and the requests that wait for one of them."""
 
-    __slots__ = ("route", "shared", "idle", "connecting", "waiting", "only_http1")
+    __slots__ = ("route", "count", "shared", "idle", "connecting", "waiting", "only_http1")
 
     def __init__(self, route: Route) -> None:
         self.route = route
+        self.count = 0  # open, in use or not
         self.shared: list[ClientChannel] = []
         self.idle: deque[ClientChannel] = deque()
         self.connecting = 0
-        self.waiting: dict[Ticket, None] = {}
+        self.waiting: OrderedDict[Ticket, None] = OrderedDict()
         self.only_http1 = not route.may_multiplex
 
     @property
     def is_unused(self) -> bool:
-        """Whether it can be forgotten."""
-        return not (self.shared or self.idle or self.connecting or self.waiting)
+        """Whether it may be forgotten."""
+        return not (self.count or self.connecting or self.waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one of its connections seems to take a request."""
+        return bool(self.idle) or any(
+            channel.engine.available_streams > 0 for channel in self.shared
+        )
 
 
 class Pool:
@@ -105,58 +114,65 @@ class Pool:
         self.lanes: dict[Route, Lane] = {}
         self.channels: dict[ClientChannel, None] = {}
         self.count = 0  # open or being made
-        self.idle_count = 0
-        self.starved: dict[Ticket, None] = {}  # those who wait for a place in the pool, of any lane
+        self.idle: dict[ClientChannel, None] = {}  # those without a request, the oldest first
+        # Those who wait for a place in the pool, of any lane.
+        self.starved: OrderedDict[Ticket, None] = OrderedDict()
         self.is_closed = False
 
     # ----------------------------------------------------------------------------- opening
 
     async def open(self, route: Route, head: RequestHead, clock: Clock) -> Exchange:
-        """Start a request on a connection of this route, old or new.
+        """Start a request on a connection of this route, old or new. First come, first served.
 
         Raises `PoolTimeout` when none became free in time, and what `Connector.connect` raises.
         """
         deadline = clock.deadline(clock.timeout.pool)
         ticket: Ticket | None = None
         while True:
-            victim = None
+            channel = victim = None
+            connects = was_idle = False
             with self.lock:
                 if self.is_closed:
                     raise RuntimeError("the client has been closed")
                 lane = self.lanes.get(route)
                 if lane is None:
                     lane = self.lanes[route] = Lane(route)
-                channel = self._pick(lane)
-                if channel is None:
-                    if self._must_wait(lane):
-                        ticket = self._queue(lane, for_attempt=lane.connecting > 0)
-                    elif self._has_place():
-                        lane.connecting += 1
-                        self.count += 1
-                        ticket = None
-                    elif (victim := self._oldest_idle()) is None:
-                        ticket = self._queue(lane, for_attempt=False)
-                        self.starved[ticket] = None
+                is_new = ticket is None
+                if not (is_new and lane.waiting):
+                    channel = self._pick(lane)
+                if channel is not None:
+                    was_idle = self.idle.pop(channel, False) is None
+                elif self._must_wait(lane):
+                    ticket = self._queue(lane, ticket, for_attempt=lane.connecting > 0)
+                elif is_new and (lane.waiting or self.starved):
+                    ticket = self._queue_starved(lane, ticket)
+                elif self._has_place():
+                    lane.connecting += 1
+                    self.count += 1
+                    connects = True
+                elif (victim := self._oldest_idle()) is None:
+                    ticket = self._queue_starved(lane, ticket)
             if victim is not None:
                 victim.close_if_idle()
             elif channel is not None:
-                exchange = await self._try(channel, head)
+                exchange = self._try(channel, head, was_idle)
+                if exchange is not None:
+                    self._pass_on(lane)
+                    return exchange
+            elif connects:
+                exchange = await self._connect(lane, head, clock)
                 if exchange is not None:
                     return exchange
-            elif ticket is None:
-                return await self._connect(lane, head, clock)
             else:
-                await self._wait(lane, ticket, deadline)
+                assert ticket is not None
+                await self._wait(ticket, deadline)
 
     def _pick(self, lane: Lane) -> ClientChannel | None:
         """Return a connection that seems free, taking it out if it serves one request at a time."""
         for channel in lane.shared:
             if channel.engine.available_streams > 0:
                 return channel
-        if lane.idle:
-            self.idle_count -= 1
-            return lane.idle.pop()
-        return None
+        return lane.idle.pop() if lane.idle else None
 
     def _must_wait(self, lane: Lane) -> bool:
         if lane.only_http1:
@@ -167,44 +183,51 @@ class Pool:
         return self.max_connections is None or self.count < self.max_connections
 
     def _oldest_idle(self) -> ClientChannel | None:
-        """Take out an idle connection of another lane, to make place."""
-        if self.idle_count:
-            for lane in self.lanes.values():
-                if lane.idle:
-                    self.idle_count -= 1
-                    return lane.idle.popleft()
-        for channel in self.channels:
-            if channel.is_shared and not channel.exchanges:
-                return channel
-        return None
+        """Take out the connection that has been idle for longest, to make place."""
+        if not self.idle:
+            return None
+        channel = next(iter(self.idle))
+        del self.idle[channel]
+        if not channel.is_shared:
+            self.lanes[channel.route].idle.remove(channel)
+        return channel
 
-    async def _try(self, channel: ClientChannel, head: RequestHead) -> Exchange | None:
-        if not channel.is_shared and not await self._is_alive(channel):
+    def _try(self, channel: ClientChannel, head: RequestHead, was_idle: bool) -> Exchange | None:
+        """Start the request on a connection of before; None if it takes none after all."""
+        if was_idle and not self._is_alive(channel):
             channel.close()
             return None
-        exchange = head.open_on(channel)
-        if exchange is None:
-            with self.lock:
-                if not channel.engine.available_streams:
-                    pass  # others were faster
-                elif channel.is_shared:
-                    lane = self.lanes.get(channel.route)
-                    if lane is not None and channel in lane.shared:
-                        lane.shared.remove(channel)  # it can not send any more
-            if not channel.is_shared:
-                channel.close()
-        else:
+        try:
+            exchange = head.open_on(channel)
+        except (
+            BaseException
+        ):  # the request can not be sent, and the connection is as good as it was
+            self._release(channel)
+            raise
+        if exchange is not None:
             channel.uses += 1
+        elif not channel.is_shared:
+            channel.close()
+        elif channel.engine.available_streams:  # else others were faster
+            with self.lock:
+                if channel in self.channels and channel in self.lanes[channel.route].shared:
+                    self.lanes[channel.route].shared.remove(channel)  # it can not send any more
+            channel.close_if_idle()
         return exchange
 
-    async def _is_alive(self, channel: ClientChannel) -> bool:
-        """Whether an idle connection can be used again: not too old, and not closed by the server."""
-        now = self.backend.now()
-        if self.expiry is not None and now - channel.idle_since > self.expiry:
-            return False
-        return await channel.is_alive()
+    def _release(self, channel: ClientChannel) -> None:
+        """Have a connection back that was taken for nothing."""
+        if not channel.exchanges and not self.exchange_over(channel):
+            channel.close_if_idle()
 
-    async def _connect(self, lane: Lane, head: RequestHead, clock: Clock) -> Exchange:
+    def _is_alive(self, channel: ClientChannel) -> bool:
+        """Whether an idle connection can be used again: not too old, and not closed by the server."""
+        if self.expiry is not None and self.backend.now() - channel.idle_since > self.expiry:
+            return False
+        return channel.is_alive()
+
+    async def _connect(self, lane: Lane, head: RequestHead, clock: Clock) -> Exchange | None:
+        """Make a connection and start the request on it; None if it takes none yet."""
         channel: ClientChannel | None = None
         error: HTTPError | None = None
         try:
@@ -219,35 +242,64 @@ class Pool:
                     lane.connecting -= 1
                     self.count -= 1
                     self._attempt_failed(lane, error)
-        exchange = head.open_on(channel)
+        try:
+            exchange = head.open_on(channel)
+        except BaseException:  # the request can not be sent; others can use the connection
+            self._add(lane, channel)
+            self._release(channel)
+            raise
+        channel.uses += 1
+        if not self._add(lane, channel):
+            channel.close()
+            if exchange is None and channel.error is not None and not self.is_closed:
+                raise channel.error  # the peer hung up at once
+        if self.is_closed:
+            raise RuntimeError("the client has been closed")
+        return exchange
+
+    def _add(self, lane: Lane, channel: ClientChannel) -> bool:
+        """Let a new connection belong to the pool, and those share it who can; False if it is over."""
         with self.lock:
             lane.connecting -= 1
             channel.pool = self
-            channel.uses += 1
             if self.is_closed or channel.is_closed:
                 self.count -= 1
                 self._attempt_failed(lane, None)
+                return False
+            self.channels[channel] = None
+            lane.count += 1
+            if channel.is_shared:
+                lane.shared.append(channel)
+                self._wake(lane, channel.engine.available_streams)
             else:
-                self.channels[channel] = None
-                if channel.is_shared:
-                    lane.shared.append(channel)
-                    self._wake(lane, channel.engine.available_streams)
-                else:
-                    lane.only_http1 = True
-                    self._wake(lane, len(lane.waiting))
-        if exchange is None:  # the peer hung up at once
-            channel.close()
-            raise channel.error or RuntimeError("the client has been closed")
-        return exchange
+                lane.only_http1 = True
+                self._wake(lane, len(lane.waiting))
+            return True
 
     # ----------------------------------------------------------------------------- waiting
 
-    def _queue(self, lane: Lane, *, for_attempt: bool) -> Ticket:
-        ticket = Ticket(self.backend.waiter(), for_attempt)
+    def _queue(self, lane: Lane, ticket: Ticket | None, *, for_attempt: bool) -> Ticket:
+        """Stand at the end of the queue, or once more at its head if this one had its turn in vain."""
+        if ticket is None:
+            ticket = Ticket()
+        ticket.waiter = self.backend.waiter()
+        ticket.lane = lane
+        ticket.for_attempt = for_attempt
         lane.waiting[ticket] = None
+        if ticket.woken:
+            lane.waiting.move_to_end(ticket, last=False)
         return ticket
 
-    async def _wait(self, lane: Lane, ticket: Ticket, deadline: float | None) -> None:
+    def _queue_starved(self, lane: Lane, ticket: Ticket | None) -> Ticket:
+        """Wait for a place in the pool as well."""
+        ticket = self._queue(lane, ticket, for_attempt=False)
+        self.starved[ticket] = None
+        if ticket.woken:
+            self.starved.move_to_end(ticket, last=False)
+        return ticket
+
+    async def _wait(self, ticket: Ticket, deadline: float | None) -> None:
+        lane = ticket.lane
         satisfied = False
         try:
             left = None if deadline is None else max(deadline - self.backend.now(), 0.0)
@@ -258,70 +310,80 @@ class Pool:
                 raise fresh from ticket.error.__cause__
             satisfied = True
         finally:
-            with self.lock:
-                lane.waiting.pop(ticket, None)
-                self.starved.pop(ticket, None)
-                if ticket.woken and not satisfied:
-                    self._wake(lane, 1)  # what this one does not use is the next one's
-                    self._wake_starved()
+            if not satisfied:
+                with self.lock:
+                    was_called = ticket not in lane.waiting
+                    lane.waiting.pop(ticket, None)
+                    self.starved.pop(ticket, None)
+                    if was_called:
+                        self._wake(lane, 1)  # what this one does not use is the next one's
+                        self._wake_starved()
+                    self._forget(lane)
 
     def _wake(self, lane: Lane, number: int) -> None:
         """Let the first so many of the lane try again; each leaves the queue by that."""
         while number > 0 and lane.waiting:
-            ticket = next(iter(lane.waiting))
-            del lane.waiting[ticket]
-            self.starved.pop(ticket, None)
-            ticket.wake()
+            self._call(next(iter(lane.waiting)))
             number -= 1
 
     def _wake_starved(self) -> None:
         if self.starved:
-            ticket = next(iter(self.starved))
-            del self.starved[ticket]
-            ticket.wake()
+            self._call(next(iter(self.starved)))
+
+    def _call(self, ticket: Ticket) -> None:
+        ticket.lane.waiting.pop(ticket, None)
+        self.starved.pop(ticket, None)
+        ticket.wake()
+
+    def _pass_on(self, lane: Lane) -> None:
+        """Let the next ones go on, if there is something left for them."""
+        if lane.waiting or self.starved:
+            with self.lock:
+                if lane.waiting and lane.has_room:
+                    self._wake(lane, 1)
+                if self.starved and self._has_place():
+                    self._wake_starved()
 
     def _attempt_failed(self, lane: Lane, error: HTTPError | None) -> None:
         """Share a failure with those who waited for this attempt; without one, let them try."""
         for ticket in [ticket for ticket in lane.waiting if ticket.for_attempt]:
-            del lane.waiting[ticket]
             ticket.error = error
-            ticket.wake()
+            self._call(ticket)
         self._wake(lane, 1)
         self._wake_starved()
         self._forget(lane)
 
     def _forget(self, lane: Lane) -> None:
-        if lane.is_unused:
-            self.lanes.pop(lane.route, None)
+        if lane.is_unused and self.lanes.get(lane.route) is lane:
+            del self.lanes[lane.route]
 
     # ------------------------------------------------- what channels tell, under their lock
 
-    def exchange_over(self, channel: ClientChannel) -> None:
-        """Use the free place: a stream's, or the whole connection's."""
+    def exchange_over(self, channel: ClientChannel) -> bool:
+        """Use the free place: a stream's, or the whole connection's. False if it is to be closed."""
         with self.lock:
             if channel not in self.channels or channel.is_closed:
-                return
-            lane = self.lanes.get(channel.route)
-            if lane is None:
-                return
-            if channel.is_shared:
-                self._wake(lane, 1)
-            elif channel.engine.available_streams > 0:
+                return True
+            lane = self.lanes[channel.route]
+            if not channel.exchanges and channel.engine.available_streams > 0:
+                if not lane.waiting and (self.starved or self._is_one_too_many()):
+                    return False
                 channel.idle_since = self.backend.now()
-                lane.idle.append(channel)
-                self.idle_count += 1
-                if lane.waiting:
-                    self._wake(lane, 1)
-                else:
-                    self._wake_starved()
+                self.idle[channel] = None
+                if not channel.is_shared:
+                    lane.idle.append(channel)
+            self._wake(lane, 1)
+            return True
+
+    def _is_one_too_many(self) -> bool:
+        return self.max_idle is not None and len(self.idle) >= self.max_idle
 
     def capacity_changed(self, channel: ClientChannel) -> None:
         """Let as many go on as the connection takes now."""
         with self.lock:
             lane = self.lanes.get(channel.route)
             if lane is not None and lane.waiting:
-                if channel.engine.is_draining and channel in lane.shared:
-                    lane.shared.remove(channel)  # it finishes what it has; others open a new one
+                if channel.engine.is_draining:  # it finishes what it has; others open a new one
                     self._wake(lane, len(lane.waiting))
                 else:
                     self._wake(lane, channel.engine.available_streams)
@@ -332,17 +394,17 @@ class Pool:
             if channel not in self.channels:
                 return
             del self.channels[channel]
+            self.idle.pop(channel, None)
             self.count -= 1
-            lane = self.lanes.get(channel.route)
-            if lane is not None:
-                if channel in lane.shared:
-                    lane.shared.remove(channel)
-                elif channel in lane.idle:
-                    lane.idle.remove(channel)
-                    self.idle_count -= 1
-                self._wake(lane, 1)
-                self._forget(lane)
+            lane = self.lanes[channel.route]
+            lane.count -= 1
+            if channel in lane.shared:
+                lane.shared.remove(channel)
+            elif channel in lane.idle:
+                lane.idle.remove(channel)
+            self._wake(lane, 1)
             self._wake_starved()
+            self._forget(lane)
 
     # ----------------------------------------------------------------------------- closing
 
@@ -357,4 +419,4 @@ class Pool:
             channel.close()
 
     def __repr__(self) -> str:
-        return f"<Pool {self.count} connections, {self.idle_count} idle>"
+        return f"<Pool {self.count} connections, {len(self.idle)} idle>"

@@ -116,7 +116,9 @@ class HTTPTransport:
                 try:
                     return await self._converse(exchange, request, clock)
                 except HTTPError as error:
-                    if not (resend and _may_resend(exchange, request, error)):
+                    if self.pool.is_closed or not (
+                        resend and _may_resend(exchange, request, error)
+                    ):
                         raise
                     resend = False
         except HTTPError as error:
@@ -172,12 +174,13 @@ class HTTPTransport:
             await exchange.receive_response(clock.deadline(clock.timeout.read))
             if upload is not None:
                 upload.look_at_response()
-        except BaseException:
-            if upload is not None:
-                upload.close()
+        except BaseException as error:
             exchange.abort()
             if upload is not None:
-                upload.raise_failure()
+                upload.close()
+                cause = upload.cause(error)
+                if cause is not error:
+                    raise cause from error
             raise
         return self._response(exchange, upload, request, clock)
 
@@ -230,9 +233,17 @@ def _head(request: Request, route: Route) -> RequestHead:
         target if custom is None else custom,
         headers,
         url.raw_scheme,
-        url.netloc,
+        _authority(request),
         request.stream.content_length == 0,
     )
+
+
+def _authority(request: Request) -> bytes:
+    """Return whom the request is for: what its Host field says, where a program has set one."""
+    for name, value in request.headers.raw:
+        if name.lower() == b"host":
+            return value
+    return request.url.netloc
 
 
 def _may_resend(exchange: Exchange, request: Request, error: HTTPError) -> bool:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..message.body import AsyncByteStream, ByteStream, SyncByteStream
-from ..message.exceptions import HTTPError, ReadTimeout, TransportError, WriteTimeout
+from ..message.exceptions import (
+    HTTPError,
+    LocalProtocolError,
+    ReadTimeout,
+    TransportError,
+    WriteTimeout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,6 +43,7 @@ class Upload:
         self._piece = b""
         self._offset = 0
         self._unlooked = 0
+        self._sent = 0
         self._exhausted = False
         self._task: TaskHandle | None = None
         self._failure: BaseException | None = None
@@ -60,11 +67,16 @@ class Upload:
         if self._async is not None and loop.has_event_loop:
             # What the iterator waits for may be the response itself: it must not stand in its way.
             exchange.channel.push()
-            self._task = loop.spawn(self._run_beside())  # type: ignore[attr-defined]
+            self._task = loop.spawn(self._run_beside(self._async))  # type: ignore[attr-defined]
+            # How long the iterator takes is its own affair: time for the response runs from its end.
+            await exchange.channel.wait(exchange, self._is_done_or_answered, self.clock.end)
             return
         if not isinstance(self.stream, ByteStream):
             exchange.channel.push()  # the iterator may take its time: let the head go ahead
         await self._send_until_response()
+
+    def _is_done_or_answered(self) -> bool:
+        return self.is_done or self.exchange.has_response()
 
     async def _send_until_response(self) -> None:
         exchange = self.exchange
@@ -99,6 +111,7 @@ class Upload:
         self._offset = offset
         if not sent and not self.is_done:
             return False
+        self._sent += sent
         self._unlooked += sent
         if self._unlooked >= LOOK_EVERY:
             self._unlooked = 0
@@ -121,7 +134,7 @@ class Upload:
         elif length == len(piece):
             self._exhausted = True  # the content is this one part
 
-    async def _run_beside(self) -> None:
+    async def _run_beside(self, parts: AsyncIterator[bytes]) -> None:
         """Send everything, in a task of its own."""
         exchange = self.exchange
         try:
@@ -132,19 +145,29 @@ class Upload:
                         exchange, exchange.can_send, deadline, to_send=True
                     ):
                         raise WriteTimeout(f"{exchange.channel.peer} took no data in time")
-        except Exception as error:
-            self._failure = error
-            if exchange.error is None:
+        except BaseException as error:
+            if not self.is_done:  # else it was told to stop
+                self._failure = error
                 exchange.abort()
+            if not isinstance(error, Exception):
+                raise
         finally:
             self.is_done = True
+            exchange.wake()
+            if hasattr(parts, "aclose"):
+                await parts.aclose()
+            await self.stream.aclose()  # type: ignore[union-attr]  # it is an async one
 
-    def raise_failure(self) -> None:
-        """Raise what ended a sending that ran beside, if it was this that broke the exchange."""
-        if self._failure is not None and not isinstance(self._failure, TransportError):
-            raise self._failure
-        if isinstance(self._failure, WriteTimeout):
-            raise self._failure
+    def cause(self, error: BaseException) -> BaseException:
+        """Return what is behind an error of the exchange: a sending beside may have broken it."""
+        failure = self._failure
+        if failure is None or not isinstance(error, HTTPError):
+            return error
+        if isinstance(failure, TransportError) and not isinstance(
+            failure, (WriteTimeout, LocalProtocolError)
+        ):
+            return error  # both have met the same
+        return failure
 
     async def receive(self) -> bytes:
         """Return the next part of the response's content while the sending goes on."""
@@ -158,18 +181,29 @@ class Upload:
         return await exchange.receive_data(self.clock.deadline(self.clock.timeout.read))
 
     async def finish(self) -> None:
-        """Send the rest after the response came whole; a server that wants no more of it is obeyed."""
+        """Send the rest after the response came whole; a server that wants no more of it is obeyed.
+
+        Raises what the content's iterator raises.
+        """
         exchange = self.exchange
+        wait = exchange.channel.wait
         try:
-            while not self.is_done and self._task is None:
-                if not await self._send_piece():
+            while not self.is_done:
+                sent = self._sent
+                if self._task is not None:
                     deadline = self.clock.deadline(self.clock.timeout.write)
-                    if not await exchange.channel.wait(
-                        exchange, exchange.can_send, deadline, to_send=True
-                    ):
-                        break
+                    ended = await wait(exchange, lambda: self.is_done, deadline)
+                elif not await self._send_piece():
+                    deadline = self.clock.deadline(self.clock.timeout.write)
+                    ended = await wait(exchange, exchange.can_send, deadline, to_send=True)
+                else:
+                    continue
+                if not ended and sent == self._sent:
+                    break
         except HTTPError:
             pass  # the answer is complete: what became of the rest changes nothing
+        if self._failure is not None and not isinstance(self._failure, TransportError):
+            raise self._failure
         if not self.is_done:
             self.abandon()
 
@@ -188,5 +222,7 @@ class Upload:
             self._task.cancel()
             self._task = None
         generator: Any = self._sync
-        if generator is not None and hasattr(generator, "close"):
-            generator.close()
+        if generator is not None:
+            if hasattr(generator, "close"):
+                generator.close()
+            self.stream.close()  # type: ignore[union-attr]  # it is a sync one
