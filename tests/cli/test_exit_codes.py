@@ -273,6 +273,24 @@ def test_an_http2_server_that_is_none_is_16(raw_server: Raw) -> None:
     failed(fetch(server.url, "--http2-prior-knowledge"), 16)
 
 
+H2_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+H2_STATUS_200 = b"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88"
+H2_HALF = b"\x00\x00\x04\x00\x00\x00\x00\x00\x01half"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(H2_SETTINGS, 52), (H2_SETTINGS + H2_STATUS_200 + H2_HALF, 18)]
+)
+def test_an_http2_connection_that_is_cut_off(raw_server: Raw, answer: bytes, code: int) -> None:
+    def script(connection: socket.socket) -> None:
+        answering(answer)(connection)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+    failed(fetch(raw_server(script).url, "--http2-prior-knowledge"), code)
+
+
 def test_a_transfer_that_takes_too_long_is_28(raw_server: Raw) -> None:
     over = threading.Event()
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.cli.conftest import (
     TIME,
     Outcome,
@@ -28,6 +29,7 @@ from tests.conftest import Serve, Serving
 
 from h123 import Request, Response
 from h123._version import __version__
+from h123.cli.main import h123 as command
 
 Raw = Callable[[Callable[[socket.socket], object]], RawServer]
 
@@ -97,6 +99,14 @@ def test_options_that_stand_for_fields(server: Serving) -> None:
     assert header(outcome, "cookie") == "a=1; b=2; c=3"
     assert header(outcome, "authorization") == "Basic dXNlcjpwYXNzOndvcmQ="
     assert header(outcome, "range") == "bytes=0-9"
+
+
+def test_a_user_without_a_password_is_asked_for_it(server: Serving) -> None:
+    arguments = ["fetch", server.http(), "-u", "me"]
+    result = CliRunner().invoke(command, arguments, input="secret\n")
+    assert "Password for me" in result.stderr
+    outcome = Outcome(result.exit_code, result.stdout_bytes, result.stderr)
+    assert header(outcome, "authorization") == "Basic bWU6c2VjcmV0"
 
 
 # -------------------------------------------------------------------------------------- data

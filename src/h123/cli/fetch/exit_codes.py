@@ -12,7 +12,6 @@ from ...message.exceptions import (
     InvalidURL,
     LocalProtocolError,
     ProxyError,
-    ReadError,
     RemoteProtocolError,
     StreamConsumed,
     TimeoutException,
@@ -84,8 +83,6 @@ def _code(error: Exception, version: str | None, in_content: bool) -> ExitCode:
         return _connecting(error, unknown=ExitCode.UNKNOWN_HOST, other=other)
     if isinstance(error, RemoteProtocolError):
         return _broken_protocol(error, version, in_content)
-    if isinstance(error, ReadError) and in_content and version in (None, "HTTP/1.0", "HTTP/1.1"):
-        return ExitCode.RECEIVE_FAILED
     return ExitCode.RECEIVE_FAILED if isinstance(error, HTTPError) else ExitCode.BAD_ARGUMENT
 
 
@@ -127,15 +124,15 @@ def _broken_protocol(error: RemoteProtocolError, version: str | None, in_content
     rule = next(
         (e.rule for e in _causes(error) if isinstance(e, engine_errors.RemoteProtocolError)), None
     )
-    if rule in _ENDED:
+    if rule in _CUT_OFF and in_content:
+        return ExitCode.PARTIAL_CONTENT
+    if rule in _ENDED or rule in _CUT_OFF:
         return ExitCode.EMPTY_REPLY
     if version == "HTTP/3":
         return ExitCode.HTTP3
     if version == "HTTP/2":
         return ExitCode.HTTP2_STREAM if rule is None else ExitCode.HTTP2
-    if in_content:
-        return ExitCode.PARTIAL_CONTENT if rule in _CUT_OFF else ExitCode.RECEIVE_FAILED
-    return ExitCode.WEIRD_REPLY
+    return ExitCode.RECEIVE_FAILED if in_content else ExitCode.WEIRD_REPLY
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
