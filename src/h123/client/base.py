@@ -11,6 +11,7 @@ from .settings import Timeout
 if TYPE_CHECKING:
     from ..message import Request
     from .core import ClientCore
+    from .options import RequestOptions
 
 
 class BaseClient:
@@ -78,3 +79,16 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._core.transport.pool!r}>"
+
+
+SENDING = ("auth", "follow_redirects", "stream")
+
+
+def split_options(options: RequestOptions) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `build_request` takes and what `send` takes."""
+    building: dict[str, Any] = dict(options)
+    sending = {name: building.pop(name) for name in SENDING if name in building}
+    allow = building.pop("allow_redirects", None)
+    if allow is not None:
+        sending["follow_redirects"] = allow
+    return building, sending

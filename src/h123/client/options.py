@@ -1,4 +1,4 @@
-"""The keywords of a call and of a client, in one place for every face that takes them."""
+"""The keywords of a call and of a client, in one place for every face that takes them: types alone."""
 
 from __future__ import annotations
 
@@ -108,16 +108,3 @@ class PutCallOptions(PutOptions, ConnectionOptions, total=False):
 
 class PostCallOptions(PostOptions, ConnectionOptions, total=False):
     """What stands behind `data` and `json`, without a client."""
-
-
-SENDING = ("auth", "follow_redirects", "stream")
-
-
-def split_options(options: RequestOptions) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what `build_request` takes and what `send` takes."""
-    building: dict[str, Any] = dict(options)
-    sending = {name: building.pop(name) for name in SENDING if name in building}
-    allow = building.pop("allow_redirects", None)
-    if allow is not None:
-        sending["follow_redirects"] = allow
-    return building, sending

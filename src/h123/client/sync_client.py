@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from ..network.blocking import BlockingBackend, run
-from .base import BaseClient
+from .base import BaseClient, split_options
 from .core import ClientCore
-from .options import split_options
 from .settings import UNSET
 
 if TYPE_CHECKING:
