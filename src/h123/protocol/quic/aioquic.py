@@ -27,6 +27,7 @@ from ..connection import Role
 from ..errors import LocalProtocolError
 from .aioquic_credit import CreditedConnection
 from .connection import (
+    CONNECTION_ID_LENGTH,
     ConnectionRoutes,
     Incoming,
     PingReplied,
@@ -407,7 +408,7 @@ class AioQUICConnection(QUICConnection):
                 code, f"{said} ({reason})" if reason else said, False, True, rule
             )
         if rule == "certificate":
-            if "doesn't match" in reason:  # in OpenSSL's words, which people search for
+            if reason.startswith("hostname "):  # in OpenSSL's words, which people search for
                 reason = f"Hostname mismatch, certificate is not valid for '{self._server_name}'"
             message = f"certificate verify failed: {reason or name}"
             if self._server_name and self._server_name not in message:
@@ -462,6 +463,7 @@ def _translate(configuration: QUICConfiguration) -> QuicConfiguration:
         is_client=client,
         alpn_protocols=list(configuration.alpn_protocols),
         congestion_control_algorithm=configuration.congestion_control,
+        connection_id_length=CONNECTION_ID_LENGTH,
         idle_timeout=configuration.idle_timeout,
         max_data=configuration.limits.connection_window,
         max_stream_data=configuration.limits.stream_window,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aioquic._buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import (
     CONNECTION_LIMIT_FRAME_CAPACITY,
@@ -16,12 +17,15 @@ from aioquic.quic.connection import (
     QuicConnection,
     QuicConnectionError,
 )
-from aioquic.quic.packet import QuicErrorCode, QuicFrameType
+from aioquic.quic.packet import (
+    QuicErrorCode,
+    QuicFrameType,
+    pull_quic_transport_parameters,
+)
 
 from .connection import Incoming
 
 if TYPE_CHECKING:
-    from aioquic._buffer import Buffer
     from aioquic.quic.connection import QuicReceiveContext
     from aioquic.quic.packet_builder import QuicPacketBuilder
     from aioquic.quic.recovery import QuicPacketSpace
@@ -31,6 +35,8 @@ UNIDIRECTIONAL_STREAMS = 16
 """What the peer may have open: control, two of QPACK, and room for streams that we refuse to read."""
 UNIDIRECTIONAL_WINDOW = 65536
 """Bytes of such a stream in flight or unread: they are read at once."""
+LONGEST_REASON = 100
+"""Bytes of what CONNECTION_CLOSE says: up to three of them share a datagram in the handshake."""
 MAX_GAPS = 512
 """Holes in a stream's received data: aioquic looks through them for each frame."""
 
@@ -128,6 +134,23 @@ class CreditedConnection(QuicConnection):
         buffer.push_uint_var(stream.stream_id)
         buffer.push_uint_var(stream.max_stream_data_local)
         stream.max_stream_data_local_sent = stream.max_stream_data_local
+
+    # Its reason may be as long as the peer's certificate makes it, and would not fit into a datagram.
+
+    def close(
+        self, error_code: int = 0, frame_type: int | None = None, reason_phrase: str = ""
+    ) -> None:
+        """End the connection, with as much of the reason as fits."""
+        reason_phrase = reason_phrase.encode()[:LONGEST_REASON].decode(errors="ignore")
+        super().close(error_code, frame_type, reason_phrase)
+
+    # It does not look at how large datagrams the peer takes (RFC 9000 section 18.2).
+
+    def _parse_transport_parameters(self, data: bytes, from_session_ticket: bool = False) -> None:
+        super()._parse_transport_parameters(data, from_session_ticket)
+        most = pull_quic_transport_parameters(Buffer(data=data)).max_udp_payload_size
+        if most is not None and most < self._max_datagram_size:
+            self._max_datagram_size = most
 
     # Frames of a byte each, with a hole between any two, would make each next one dearer.
 

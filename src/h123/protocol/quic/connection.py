@@ -18,6 +18,9 @@ from ..connection import Role
 from ..events import Event
 from ..limits import DEFAULT_LIMITS, Limits, Settings
 
+CONNECTION_ID_LENGTH = 8
+"""Bytes of the connection ids that we issue: a short header does not tell (RFC 8999 section 5.2)."""
+
 
 class QUICConfiguration(Settings):
     """What both ends of QUIC connections are set up with, whatever the library. Times are seconds."""

@@ -22,14 +22,12 @@ from typing import Generic, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from .connection import ConnectionRoutes, Incoming
+from .connection import CONNECTION_ID_LENGTH, ConnectionRoutes, Incoming
 
 T = TypeVar("T")
 
 VERSION_1 = 0x00000001
 VERSION_2 = 0x6B3343CF
-CONNECTION_ID_LENGTH = 8
-"""Of the ids that connections issue (`Incoming` says nothing else): a short header does not tell."""
 SMALLEST_INITIAL = 1200
 """Bytes of a datagram that may open a connection (RFC 9000 section 14.1)."""
 LONGEST_CONNECTION_ID = 20
