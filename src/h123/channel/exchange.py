@@ -38,12 +38,13 @@ class Exchange:
         error: what broke the stream, if something did.
         unprocessed: the peer has surely not acted on the request; it may be sent again.
         send_stopped: the peer wants no more of our content.
+        unsent: bytes that the last `send_some` could not send.
     """
 
     __slots__ = (
         "channel", "stream_id", "request", "response", "informational", "trailers", "error",
         "unprocessed", "send_stopped", "send_ended", "receive_ended", "chunks", "unread", "waiters",
-        "over",
+        "unsent", "over",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, stream_id: int) -> None:
@@ -60,6 +61,7 @@ class Exchange:
         self.receive_ended = False
         self.chunks: deque[bytes] = deque()
         self.unread = 0
+        self.unsent = 0
         self.waiters: list[Waiter] = []
         self.over = False
 
@@ -87,7 +89,7 @@ class Exchange:
         return self.can_end() and (
             self.error is not None
             or self.send_stopped
-            or self.channel.engine.send_capacity(self.stream_id) > 0
+            or self.channel.engine.send_capacity(self.stream_id, self.unsent) > 0
         )
 
     def can_end(self) -> bool:
@@ -177,16 +179,19 @@ class Exchange:
                 return len(data)
             if self.error is not None:
                 raise self.failure()
+            left = self.unsent = len(data) - offset
             if not channel.has_room():
                 return offset
-            left = len(data) - offset
-            room = min(channel.engine.send_capacity(self.stream_id), SEND_AT_ONCE) if left else 0
+            room = 0
+            if left:
+                room = min(channel.engine.send_capacity(self.stream_id, left), SEND_AT_ONCE)
             last = room >= left
             if last or room > 0:
                 piece = data[offset : offset + room] if offset or not last else data
                 end = end_stream and last
                 channel.call_engine(channel.engine.send_data, self.stream_id, piece, end_stream=end)
                 offset += len(piece)
+                self.unsent = left - len(piece)
                 if end:
                     self.send_ended = True
                     channel.settle(self)

@@ -97,7 +97,7 @@ class Connection(ABC):
 
     @abstractmethod
     def send_data(self, stream_id: int, data: bytes, *, end_stream: bool = False) -> None:
-        """Send content: at most `send_capacity(stream_id)` bytes, else `LocalProtocolError`."""
+        """Send content: at most `send_capacity(stream_id, len(data))` bytes, else `LocalProtocolError`."""
 
     @abstractmethod
     def send_trailers(self, stream_id: int, headers: Headers) -> None:
@@ -138,8 +138,12 @@ class Connection(ABC):
     # ------------------------------------------------------------------------ flow and capacity
 
     @abstractmethod
-    def send_capacity(self, stream_id: int) -> int:
-        """Return how many bytes `send_data` takes on this stream now: 0 if it is blocked or over."""
+    def send_capacity(self, stream_id: int, needed: int = 0) -> int:
+        """Return how many bytes `send_data` takes on this stream now: 0 if it is blocked or over.
+
+        `needed` is how many bytes wait to be sent. An engine that would rather wait than cut content into
+        crumbs for a peer with a tiny window (HTTP/2) says so by 0, unless these go as a whole.
+        """
 
     @abstractmethod
     def consume(self, stream_id: int, amount: int) -> None:

@@ -320,8 +320,7 @@ def test_a_peer_that_keeps_its_window_tiny_gets_a_few_crumbs_and_no_more() -> No
         engine.send_data(stream, b"x" * engine.send_capacity(stream))
         hears(engine, window_update(stream, 100))
     assert engine.send_capacity(stream) == 0
-    with pytest.raises(LocalProtocolError, match="tiny"):
-        engine.send_data(stream, b"x")
+    assert engine.send_capacity(stream, 101) == 0
     assert hears(engine, window_update(stream, 411)) == [CapacityChanged(stream)]
     assert engine.send_capacity(stream) == 0
     assert hears(engine, window_update(stream, 1)) == [CapacityChanged(stream)]
@@ -354,6 +353,16 @@ def test_a_small_last_piece_goes_when_it_fits() -> None:
         hears(engine, window_update(stream, 100))
     engine.send_data(stream, b"x" * 100, end_stream=True)
     assert sent(engine)[-1].flags == END_STREAM
+
+
+def test_a_small_piece_that_fits_as_a_whole_goes_though_it_ends_nothing() -> None:
+    """A user who streams small messages to a peer with a small window must not wait in vain."""
+    engine, stream = tiny(100)
+    for _ in range(20):
+        assert engine.send_capacity(stream, 100) == 100
+        engine.send_data(stream, b"x" * 100)
+        assert engine.send_capacity(stream, 100) == 0
+        assert hears(engine, window_update(stream, 100)) == [CapacityChanged(stream)]
 
 
 def test_small_pieces_into_a_wide_window_are_the_users_choice() -> None:

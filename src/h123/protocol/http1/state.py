@@ -170,7 +170,7 @@ class ConnectionState(ByteStreamConnection):
         if error_code != ErrorCode.NO_ERROR or self._sending is SENDS_IDLE:
             self._close()
 
-    def send_capacity(self, stream_id: int) -> int:
+    def send_capacity(self, stream_id: int, needed: int = 0) -> int:
         """Return 0 where no content can be sent, else more than anyone has."""
         sends = stream_id == self._stream_id and self._sending is SENDS_CONTENT
         return _UNBOUNDED if sends else 0

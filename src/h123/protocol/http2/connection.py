@@ -35,7 +35,7 @@ class HTTP2Connection(MessageFrames):
       the stream had unread is credited at once and `consume` is without effect; after the peer's reset it
       is still wanted.
     - `send_capacity` is 0 while the peer's window is tiny (`Limits.smallest_data_frame`), but for the first
-      few times. A piece that ends the stream may still be sent if it fits into the window.
+      few times, and for a piece that fits into it as a whole.
     - `close(NO_ERROR)` on a server says GOAWAY twice: at once, and with the last stream's id when the
       peer's answer to a PING shows that it has read the first (section 6.8). Calling it again does not wait.
     - A client with `protocol` (RFC 8441) must have seen the server's SETTINGS allow it.
@@ -336,16 +336,19 @@ class HTTP2Connection(MessageFrames):
         else:
             self.send_data(stream_id, b"", end_stream=True)
 
-    def send_capacity(self, stream_id: int) -> int:
-        """Return how many bytes `send_data` takes now: what both windows leave, if that is not tiny."""
+    def send_capacity(self, stream_id: int, needed: int = 0) -> int:
+        """Return how many bytes `send_data` takes now: what both windows leave, if that is not tiny.
+
+        0 in a tiny window once the peer has had its few crumbs, unless `needed` bytes fit into it.
+        """
         stream = self._streams.get(stream_id)
         if stream is None or stream.send_ended or not stream.head_sent:
             return 0
         window = min(self._initial_window + stream.send_offset, self._send_window)
         if window <= 0:
             return 0
-        if window < self.limits.smallest_data_frame and self._tiny_frames >= _TINY_FRAMES:
-            return 0
+        if self._tiny_frames >= _TINY_FRAMES and window < self.limits.smallest_data_frame:
+            return window if 0 < needed <= window else 0
         return window
 
     def reset_stream(self, stream_id: int, error_code: int = ErrorCode.CANCEL) -> None:
@@ -410,14 +413,12 @@ class HTTP2Connection(MessageFrames):
         return stream
 
     def _count_tiny_frame(self, size: int, window: int, end_stream: bool) -> None:
-        """Refuse to be made to cut content into crumbs (CVE-2019-9511)."""
+        """Notice when the peer makes us cut content into crumbs (CVE-2019-9511)."""
         least = self.limits.smallest_data_frame
         if window >= least:
             if size >= least:
                 self._tiny_frames = 0
         elif not end_stream:
-            if self._tiny_frames >= _TINY_FRAMES:
-                raise LocalProtocolError(f"the peer's window is tiny: {window} bytes")
             self._tiny_frames += 1
 
     def _get_sent_head(self, key: tuple[object, ...]) -> SentHead | None:

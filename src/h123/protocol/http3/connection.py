@@ -167,7 +167,7 @@ class HTTP3Connection(ReceivingConnection):
 
     # ------------------------------------------------------------------------ flow and capacity
 
-    def send_capacity(self, stream_id: int) -> int:
+    def send_capacity(self, stream_id: int, needed: int = 0) -> int:
         """Return how many bytes `send_data` takes on this stream now: 0 if it is blocked or over."""
         stream = self._streams.get(stream_id)
         if stream is None or stream.sending is not Part.CONTENT:
