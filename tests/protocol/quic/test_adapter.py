@@ -245,6 +245,7 @@ def test_the_peers_end_is_told_with_its_reason(certificates: Certificates) -> No
     assert pair.client.engine.available_streams == 0
     assert pair.client.engine.stream_capacity(0) == 0
     pair.client.engine.send_stream_data(0, b"to nobody")
+    assert pair.client.engine.receive_datagram(b"late", SERVER, pair.network.now) == []
 
 
 def test_the_peers_transport_may_end_it_too(certificates: Certificates) -> None:
@@ -391,6 +392,23 @@ def test_lost_credit_is_given_again(certificates: Certificates) -> None:
     )
 
 
+def test_no_credit_is_given_to_a_stream_that_has_ended(certificates: Certificates) -> None:
+    pair = Transports(certificates, limits=SMALL).start()
+    client, server = pair.client.engine, pair.server.engine
+    stream_id = client.open_stream()
+    client.send_stream_data(stream_id, bytes(WINDOW // 2))
+    pair.run(seconds=1)
+    server.consume(stream_id, WINDOW // 2)
+    pair.network.drop = lambda data, source: source == SERVER  # the frame with the credit, too
+    client.send_stream_data(stream_id, b"x", end_stream=True)
+    pair.run(seconds=1)
+    pair.network.drop = lambda data, source: False
+    pair.run(seconds=5)
+    server.consume(stream_id, 1)
+    assert client._quic._streams[stream_id].max_stream_data_remote == WINDOW
+    assert server._quic._stream_credit.get(stream_id) is None
+
+
 def test_streams_are_granted_as_they_end(certificates: Certificates) -> None:
     pair = Transports(certificates, limits=SMALL).start()
     client, server = pair.client.engine, pair.server.engine
@@ -420,7 +438,8 @@ def test_bytes_that_a_reset_swallows_are_credited(certificates: Certificates) ->
         pair.network.flush()
         pair.network.drop = lambda data, source: False
         client.reset_stream(stream_id, 9)
-        assert pair.run(lambda each=stream_id: ResetReceived(each, 9) in pair.server.events)  # type: ignore[misc]
+        reset = ResetReceived(stream_id, 9)
+        assert pair.run(lambda reset=reset: reset in pair.server.events)
         server.reset_stream(stream_id, 9)
         for event in pair.server.told(StreamDataReceived):
             server.consume(event.stream_id, len(event.data))

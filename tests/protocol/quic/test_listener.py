@@ -299,6 +299,20 @@ def test_many_clients_on_one_socket(certificates: Certificates) -> None:
     assert listener._routes == {}
 
 
+def test_connection_ids_come_and_go_9000_5_1(certificates: Certificates) -> None:
+    world = World(certificates)
+    client = world.ready()
+    world.run(seconds=1)
+    routes = world.network.listener._routes
+    before = set(routes)
+    assert len(before) == 9  # eight issued, and the client's own choice
+    client.engine.quic._quic.change_connection_id()
+    client.engine.ping(b"12345678")
+    world.run(seconds=1)
+    after = set(routes)
+    assert len(before - after) == len(after - before) == 1
+
+
 def test_retry_with_connections(certificates: Certificates) -> None:
     world = World(certificates, retry_above=0)
     client = world.ready()

@@ -260,7 +260,7 @@ class QUICListener(Generic[T]):
         self._farewells[farewell] = None
         for connection_id in route.connection_ids:
             self._farewell_routes[connection_id] = farewell
-        while self._farewells:
+        while True:
             oldest = next(iter(self._farewells))
             if oldest.expires > now and len(self._farewells) <= FAREWELLS:
                 break
