@@ -47,6 +47,7 @@ class Answerer:
         body = RequestBody(
             exchange,
             self.limits.read_timeout,
+            length=_content_length(event),
             expects_continue=not event.end_stream and _expects_continue(event),
         )
         request = Request.received(
@@ -64,7 +65,7 @@ class Answerer:
             response = await self._call(request)
             status = response.status_code
             try:
-                await self._send(channel, exchange, request, response)
+                await self._send(channel, exchange, request, response, body)
             finally:
                 await _close(response)
         except HTTPError as error:
@@ -95,7 +96,12 @@ class Answerer:
             return Response(500, text="Internal server error\n")
 
     async def _send(
-        self, channel: ServerChannel, exchange: Exchange, request: Request, response: Response
+        self,
+        channel: ServerChannel,
+        exchange: Exchange,
+        request: Request,
+        response: Response,
+        body: RequestBody,
     ) -> None:
         status = response.status_code
         stream: Any = response.stream
@@ -104,6 +110,10 @@ class Answerer:
         if status < 200:
             raise ValueError(f"a handler's response is final, but its status is {status}")
         content: bytes | None = stream.content if isinstance(stream, ByteStream) else None
+        is_whole = bare or content is not None
+        if is_whole and body.is_unwanted and request.http_version == "HTTP/1.1":
+            # The connection closes then, which is to be said (RFC 9112 section 9.6).
+            headers.append((b"Connection", b"close"))
         if bare or content == b"":
             exchange.send_response(status, headers, end_stream=True)
         elif content is not None:
@@ -112,8 +122,7 @@ class Answerer:
         else:
             exchange.send_response(status, headers)
             await self._send_parts(channel, exchange, stream)
-        if not exchange.over:
-            exchange.stop_receiving()
+        await body.skip(self.limits.linger_timeout)
 
     async def _send_parts(self, channel: ServerChannel, exchange: Exchange, stream: Any) -> None:
         """Send content as it is made, and the trailers that its stream has in the end."""
@@ -144,6 +153,14 @@ class Answerer:
         if now != self._date[0]:
             self._date = (now, format_http_date(now).encode("ascii"))
         return self._date[1]
+
+
+def _content_length(event: RequestReceived) -> int | None:
+    """Return the length that the client announced (the engine has seen to it that it is one)."""
+    for name, value in event.headers:
+        if name.lower() == b"content-length":
+            return int(value)
+    return None
 
 
 def _expects_continue(event: RequestReceived) -> bool:
