@@ -1,26 +1,28 @@
 """From a request on the wire to a handler's response on the wire.
 
 RFC 9110 sections 6.4 (which responses have content), 6.6.1 (Date), 10.1.1 (Expect); RFC 7838 (Alt-Svc).
+What clients do wrong is told at level DEBUG; what handlers do wrong is an error.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..message import ByteStream, Request, Response
-from ..message.body import AsyncByteStream
-from ..message.exceptions import HTTPError, InvalidURL, ReadTimeout
+from ..message.exceptions import HTTPError, InvalidURL, LocalProtocolError, WriteTimeout
 from ..protocol.errors import ErrorCode
 from .body import RequestBody
+from .content import Content
 from .http_date import format_http_date
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from ..channel.exchange import Exchange
-    from ..protocol.events import RequestReceived
+    from ..protocol.events import Headers, RequestReceived
     from .channel import ServerChannel
     from .limits import ServerLimits
 
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("h123.server")
 access_log = logging.getLogger("h123.access")
+
+FAIR_SHARE = 262144
+"""Bytes of a response that is made without waiting, after which the other connections have their turn."""
+
+
+class ClientGone(Exception):
+    """The client has broken the exchange off, or takes nothing of it any more."""
 
 
 class Answerer:
@@ -37,40 +46,45 @@ class Answerer:
         self.handler = handler
         self.limits = limits
         self.alt_svc = alt_svc
-        self._date = (0, b"")
+        self._second = 0
+        self._fields: tuple[Headers, Headers] = ([], [])
 
     async def answer(self, channel: ServerChannel, exchange: Exchange) -> None:
         """Answer one request. Never raises but for cancellation."""
         event = exchange.request
         assert event is not None
-        started = time.monotonic()
-        body = RequestBody(
-            exchange,
-            self.limits.read_timeout,
-            length=_content_length(event),
-            expects_continue=not event.end_stream and _expects_continue(event),
-        )
+        is_logged = access_log.isEnabledFor(logging.INFO)
+        started = time.monotonic() if is_logged else 0.0
+        body = None if event.end_stream else RequestBody(exchange, self.limits.read_timeout)
         request = Request.received(
             event.method,
             event.scheme or channel.scheme,
             event.authority,
             event.target,
             event.headers,
-            ByteStream() if event.end_stream else body,
+            body or ByteStream(),
             http_version=event.http_version,
             extensions={"client": channel.peer, "server": channel.local_address},
         )
         status = 0
         try:
-            response = await self._call(request)
-            status = response.status_code
             try:
-                await self._send(channel, exchange, request, response, body)
-            finally:
-                await _close(response)
-        except HTTPError as error:
-            log.debug("%s %s %s: %s", channel.peer, request.method, event.target, error)
+                response = await self.handler(request)
+                _check(response)
+            except BaseException as error:
+                response = _response_to(error, exchange, request, body)
+            status = response.status_code
+            await self._send(channel, exchange, request, response, body)
+            if body is not None:
+                await body.skip(self.limits.linger_timeout)
+        except ClientGone as gone:
+            log.debug("%s %s %r: %s", channel.peer, request.method, event.target, gone)
             exchange.abort(ErrorCode.CANCEL)
+            if isinstance(gone.__cause__, WriteTimeout) and channel.wire.unsent:
+                channel.close()  # it is the connection that does not move, not the stream
+        except LocalProtocolError as error:
+            log.error("the response to %s %r broke off: %s", request.method, event.target, error)
+            exchange.abort(ErrorCode.INTERNAL_ERROR)
         except Exception:
             log.exception("the response to %s %r broke off", request.method, event.target)
             exchange.abort(ErrorCode.INTERNAL_ERROR)
@@ -78,22 +92,8 @@ class Answerer:
             exchange.abort(ErrorCode.CANCEL)
             raise
         finally:
-            if access_log.isEnabledFor(logging.INFO):
-                _log_access(channel, request, event, status, time.monotonic() - started)
-
-    async def _call(self, request: Request) -> Response:
-        try:
-            request.url  # noqa: B018  (a target that is no URL is the client's mistake, not the handler's)
-            return await self.handler(request)
-        except InvalidURL as error:
-            return Response(400, text=f"Bad request: {error}\n")
-        except ReadTimeout:
-            return Response(408, text="The request's content did not come in time.\n")
-        except HTTPError:
-            raise
-        except Exception:
-            log.exception("the handler failed for %s %s", request.method, request.url)
-            return Response(500, text="Internal server error\n")
+            if is_logged:
+                _log_access(channel, event, status, time.monotonic() - started)
 
     async def _send(
         self,
@@ -101,104 +101,185 @@ class Answerer:
         exchange: Exchange,
         request: Request,
         response: Response,
-        body: RequestBody,
+        body: RequestBody | None,
     ) -> None:
-        status = response.status_code
-        stream: Any = response.stream
-        bare = request.method == "HEAD" or status in (204, 304)
-        headers = self._complete_headers(response, channel)
-        if status < 200:
-            raise ValueError(f"a handler's response is final, but its status is {status}")
-        content: bytes | None = stream.content if isinstance(stream, ByteStream) else None
-        is_whole = bare or content is not None
-        if is_whole and body.is_unwanted and request.http_version == "HTTP/1.1":
+        stream = response.stream
+        if type(stream) is ByteStream:
+            try:
+                await self._send_whole(channel, exchange, request, response, stream.content, body)
+            except LocalProtocolError as error:
+                await self._send_failure(channel, exchange, request, body, error)
+            return
+        content = Content(stream)
+        try:
+            try:
+                bare = _is_bare(request, response)
+                if bare:
+                    await self._send_whole(channel, exchange, request, response, b"", body)
+                else:
+                    _begin(exchange, response.status_code, self._headers(response, channel, None))
+            except LocalProtocolError as error:
+                await self._send_failure(channel, exchange, request, body, error)
+            else:
+                if not bare:
+                    await self._send_parts(channel, exchange, content)
+        finally:
+            await content.close()
+
+    async def _send_whole(
+        self,
+        channel: ServerChannel,
+        exchange: Exchange,
+        request: Request,
+        response: Response,
+        content: bytes,
+        body: RequestBody | None,
+    ) -> None:
+        """Send a response whose content is at hand. Raises `LocalProtocolError` if nothing of it can be sent."""
+        length: int | None = len(content)
+        if _is_bare(request, response):
+            content = b""
+            length = None
+        headers = self._headers(response, channel, length)
+        if body is not None and body.is_unwanted and request.http_version == "HTTP/1.1":
             # The connection closes then, which is to be said (RFC 9112 section 9.6).
             headers.append((b"Connection", b"close"))
-        if bare or content == b"":
-            exchange.send_response(status, headers, end_stream=True)
-        elif content is not None:
-            exchange.send_response(status, headers)
-            await exchange.send_data(content, self.limits.write_timeout, end_stream=True)
-        else:
-            exchange.send_response(status, headers)
-            await self._send_parts(channel, exchange, stream)
-        await body.skip(self.limits.linger_timeout)
+        if exchange.error is not None:
+            raise ClientGone(str(exchange.error))
+        if not channel.respond(exchange, response.status_code, headers, content):
+            channel.uncork()
+            await self._send_data(exchange, content, end_stream=True)
 
-    async def _send_parts(self, channel: ServerChannel, exchange: Exchange, stream: Any) -> None:
-        """Send content as it is made, and the trailers that its stream has in the end."""
-        timeout = self.limits.write_timeout
-        channel.push()
-        async for part in _parts(channel, stream):
-            if not await exchange.send_data(part, timeout):
-                return
-        trailers = list(getattr(stream, "trailers", ()))
-        if trailers:
-            exchange.send_trailers(trailers)
-        else:
-            await exchange.send_data(b"", timeout, end_stream=True)
+    async def _send_failure(
+        self,
+        channel: ServerChannel,
+        exchange: Exchange,
+        request: Request,
+        body: RequestBody | None,
+        error: LocalProtocolError,
+    ) -> None:
+        """Say 500 in the place of a response that can not be sent."""
+        log.error("the response to %s %r can not be sent: %s", request.method, request.target, error)
+        failure = _server_error()
+        await self._send_whole(channel, exchange, request, failure, failure.content, body)
 
-    def _complete_headers(
-        self, response: Response, channel: ServerChannel
-    ) -> list[tuple[bytes, bytes]]:
-        headers = response.headers
-        added = []
-        if "date" not in headers:
-            added.append((b"Date", self._now()))
-        if self.alt_svc and channel.engine.http_version != "HTTP/3" and "alt-svc" not in headers:
-            added.append((b"Alt-Svc", self.alt_svc))
-        return [*headers.raw, *added]
+    async def _send_parts(
+        self, channel: ServerChannel, exchange: Exchange, content: Content
+    ) -> None:
+        """Send content as it is made, and the trailers that its stream has in the end.
 
-    def _now(self) -> bytes:
-        now = int(time.time())
-        if now != self._date[0]:
-            self._date = (now, format_http_date(now).encode("ascii"))
-        return self._date[1]
+        The head leaves with the first part, unless that takes its time. When the client breaks the exchange
+        off, the wait for a next part is cancelled: it may never come.
+        """
+        channel.uncork()
+        channel.push_soon()
+        unshared = 0
+        with channel.cancelling(exchange):
+            async for part in content:
+                if not await self._send_data(exchange, part, end_stream=False):
+                    return
+                unshared += len(part) + 1024
+                if unshared > FAIR_SHARE:
+                    unshared = 0
+                    await asyncio.sleep(0)
+            trailers = list(getattr(content.stream, "trailers", ()))
+            if trailers:
+                if exchange.error is not None:
+                    raise ClientGone(str(exchange.error))
+                exchange.send_trailers(trailers)
+            else:
+                await self._send_data(exchange, b"", end_stream=True)
+
+    async def _send_data(self, exchange: Exchange, data: bytes, *, end_stream: bool) -> bool:
+        try:
+            return await exchange.send_data(data, self.limits.write_timeout, end_stream=end_stream)
+        except HTTPError as error:
+            if isinstance(error, LocalProtocolError) and exchange.error is None:
+                raise  # the content is not what the headers say
+            raise ClientGone(str(error)) from error
+
+    def _headers(self, response: Response, channel: ServerChannel, length: int | None) -> Headers:
+        """Return the response's fields and those that every response has.
+
+        Raises `LocalProtocolError` if its Content-Length is not `length`.
+        """
+        raw = response.headers.raw
+        date, both = self._fields if int(time.time()) == self._second else self._new_fields()
+        added = both if channel.announces else date
+        for name, value in raw:
+            size = len(name)
+            if size == 14:
+                if length is not None and name.lower() == b"content-length" and int(value) != length:
+                    raise LocalProtocolError(
+                        f"Content-Length is {value.decode()} and the content has {length} bytes"
+                    )
+            elif (size == 4 and name.lower() == b"date") or (
+                size == 7 and name.lower() == b"alt-svc"
+            ):
+                added = [field for field in added if field[0].lower() != name.lower()]
+        return raw + added
+
+    def _new_fields(self) -> tuple[Headers, Headers]:
+        self._second = now = int(time.time())
+        date = [(b"Date", format_http_date(now).encode("ascii"))]
+        self._fields = (date, [*date, (b"Alt-Svc", self.alt_svc)] if self.alt_svc else date)
+        return self._fields
 
 
-def _content_length(event: RequestReceived) -> int | None:
-    """Return the length that the client announced (the engine has seen to it that it is one)."""
-    for name, value in event.headers:
-        if name.lower() == b"content-length":
-            return int(value)
-    return None
+def _begin(exchange: Exchange, status: int, headers: Headers) -> None:
+    if exchange.error is not None:
+        raise ClientGone(str(exchange.error))
+    exchange.send_response(status, headers)
 
 
-def _expects_continue(event: RequestReceived) -> bool:
-    if event.http_version == "HTTP/1.0":
-        return False
-    return any(
-        name.lower() == b"expect" and value.lower() == b"100-continue"
-        for name, value in event.headers
-    )
+def _is_bare(request: Request, response: Response) -> bool:
+    """Say whether the response has no content whatever it holds (RFC 9110 section 6.4.1)."""
+    return request.method == "HEAD" or response.status_code in (204, 304)
 
 
-async def _parts(channel: ServerChannel, stream: Any) -> AsyncIterator[bytes]:
-    """Iterate content; what may block the loop is asked for its parts in a thread."""
-    if isinstance(stream, AsyncByteStream) or hasattr(stream, "__aiter__"):
-        async for part in stream:
-            yield part
-        return
-    iterator = iter(stream)
-    backend: Any = channel.backend
-    while (part := await backend.run_blocking(next, iterator, None)) is not None:
-        yield part
+def _check(response: Response) -> None:
+    """Raise unless a handler's result can be sent as a final response."""
+    if not isinstance(response, Response):
+        raise TypeError(f"a handler returns a Response, not {response!r}")
+    if not 200 <= response.status_code <= 599:
+        raise ValueError(f"a final response has a status of 200 to 599, not {response.status_code}")
 
 
-async def _close(response: Response) -> None:
-    stream: Any = response.stream
-    if hasattr(stream, "aclose"):
-        await stream.aclose()
-    elif hasattr(stream, "close"):
-        stream.close()
+def _response_to(
+    error: BaseException, exchange: Exchange, request: Request, body: RequestBody | None
+) -> Response:
+    """Return what to answer when a handler raised. Raises `ClientGone`, or the error, when there is no answer."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise error
+        # Something that the handler waited for was cancelled, and not the handler.
+    elif not isinstance(error, Exception):
+        raise error
+    if exchange.error is not None and isinstance(error, HTTPError):
+        raise ClientGone(str(error)) from error
+    if body is not None and body.is_late:
+        return Response(408, text="The request's content did not come in time.\n")
+    if isinstance(error, InvalidURL):
+        try:
+            request.url  # noqa: B018  # a target that is no URL is the client's mistake, not the handler's
+        except InvalidURL:
+            return Response(400, text=f"Bad request: {error}\n")
+    log.error("the handler failed for %s %r", request.method, request.target, exc_info=error)
+    return _server_error()
+
+
+def _server_error() -> Response:
+    return Response(500, text="Internal server error\n")
 
 
 def _log_access(
-    channel: ServerChannel, request: Request, event: RequestReceived, status: int, seconds: float
+    channel: ServerChannel, event: RequestReceived, status: int, seconds: float
 ) -> None:
     access_log.info(
         '%s "%s %s %s" %s %.1f ms',
         channel.peer,
-        request.method,
+        event.method.decode("latin-1"),
         event.target.decode("latin-1"),
         event.http_version,
         status or "broken off",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..message.body import AsyncByteStream
-from ..message.exceptions import HTTPError, StreamConsumed
+from ..message.exceptions import HTTPError, ReadTimeout, StreamConsumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,25 +23,32 @@ class RequestBody(AsyncByteStream):
     A client that waits for `100 Continue` gets it when the content is asked for (RFC 9110 section 10.1.1).
     """
 
-    def __init__(
-        self, exchange: Exchange, timeout: float, *, length: int | None, expects_continue: bool
-    ) -> None:
+    def __init__(self, exchange: Exchange, timeout: float) -> None:
         self.exchange = exchange
         self.timeout = timeout
-        self.length = length
         self.trailers: Trailers = ()
-        self._expects_continue = expects_continue
+        self.is_late = False
+        """Whether the handler has waited for content in vain."""
+        self._length: int | None = None
+        self._expects_continue = False
         self._started = False
+        request = exchange.request
+        assert request is not None
+        for name, value in request.headers:
+            size = len(name)
+            if size == 14 and name.lower() == b"content-length":
+                self._length = int(value)  # the engine has seen to it that it is one
+            elif size == 6 and name.lower() == b"expect" and request.http_version != "HTTP/1.0":
+                self._expects_continue = value.lower() == b"100-continue"
 
     @property
     def is_unwanted(self) -> bool:
-        """Whether there is content that the handler has not begun to read, too long to be skipped."""
-        unread = not self._started and not self.exchange.receive_ended
-        return unread and not self._can_be_skipped
+        """Whether there is content that the handler has left unread, too long to be skipped."""
+        return not self.exchange.receive_ended and not self._can_be_skipped
 
     @property
     def _can_be_skipped(self) -> bool:
-        return not self._expects_continue and self.length is not None and self.length <= SKIPPED
+        return not self._expects_continue and self._length is not None and self._length <= SKIPPED
 
     async def skip(self, timeout: float) -> None:
         """Read the rest to nobody if it is short, so that the connection can go on; else stop the client.
@@ -71,7 +78,11 @@ class RequestBody(AsyncByteStream):
             self._expects_continue = False
             if not exchange.has_input() and not exchange.over:
                 exchange.send_informational(100, [])
-        data = await exchange.receive_data(exchange.channel.backend.now() + self.timeout)
+        try:
+            data = await exchange.receive_data(exchange.channel.backend.now() + self.timeout)
+        except ReadTimeout:
+            self.is_late = True
+            raise
         if not data:
             self.trailers = exchange.trailers
         return data

@@ -1,29 +1,41 @@
 """One client's connection, on the server's side of it.
 
-What a server adds to the pump: each request starts a task, faults are answered where the version lets one,
-the last response is not cut off by closing too early (RFC 9112 section 9.6), and time is watched.
+What a server adds to the pump: requests are answered, faults where the version lets one, the last response
+is not cut off by closing too early (RFC 9112 section 9.6), and time is watched.
+
+All that a read brings is handed out before the first of its requests is answered, so that a handler finds its
+content there already, and one whose client has taken the request back in the same breath is never called.
+What handlers answer without waiting leaves together: one write for many responses.
 """
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..channel.channel import Channel
+from ..channel.channel import HIGH_WATER, Channel
 from ..channel.wire import ByteStreamWire
-from ..message.exceptions import HTTPError, RemoteProtocolError
+from ..message.exceptions import HTTPError, LocalProtocolError, RemoteProtocolError
 from ..message.status_codes import codes
 from ..protocol import errors as engine_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from ..channel.exchange import Exchange
     from ..channel.wire import Wire
     from ..network.backend import EventLoopBackend
-    from ..protocol.connection import Connection
+    from ..protocol.connection import ByteStreamConnection, Connection
+    from ..protocol.events import Event, Headers
     from .limits import ServerLimits
 
 NEVER = float("inf")
+
+PIPELINED = 32
+"""Requests of one HTTP/1.1 connection that are answered in a row before the others have their turn."""
+SMALL = 65536
+"""Bytes of content that are given to an engine at once, if the client's window takes them."""
 
 
 class ServerChannel(Channel):
@@ -42,6 +54,7 @@ class ServerChannel(Channel):
         peer: str,
         *,
         answer: Callable[[ServerChannel, Exchange], Coroutine[Any, Any, None]],
+        run: Callable[[Coroutine[Any, Any, None]], None],
         scheme: bytes,
         limits: ServerLimits,
         forget: Callable[[ServerChannel], None],
@@ -52,23 +65,192 @@ class ServerChannel(Channel):
         self.limits = limits
         self.local_address = local_address
         self.deadline = backend.now() + limits.header_timeout
+        self.announces = engine.http_version != "HTTP/3"
+        self._multiplexes = engine.http_version != "HTTP/1.1"
         self._answer = answer
-        self._spawn = backend.spawn
+        self._run = run
         self._forget = forget
-        self._between_requests = True
+        self._begun: list[Exchange] = []  # requests of this read that are not answered yet
+        self._streaming: dict[Exchange, asyncio.Task[Any]] = {}
+        self._in_turn = False
+        self._corked = False  # what is sent waits for the end of the turn
+        self._corked_bytes = 0
+        self._push_is_due = False
+        self._next_is_due = False
+        self._header_begun = False
+        self._unsent_before = NEVER
         self._lingering = False
         self._hung_up = False
 
+    # --------------------------------------------------------------------------- receiving
+
+    def _receive(self) -> None:
+        if self._lingering:
+            self._drop_input()
+        elif not self.is_closed:
+            self._begin_turn()
+            try:
+                events = self.wire.receive()
+            except engine_errors.RemoteProtocolError as error:
+                self._take(error.events, error)
+            except OSError as error:
+                self._take([], error)
+            else:
+                if events:
+                    self._take(events)
+                elif events is not None:
+                    self._wait_for_header()
+            self._end_turn()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that were read before the channel began (to see what they are)."""
+        with self.lock:
+            self._begin_turn()
+            super().feed(data)
+            if not self.exchanges:
+                self._wait_for_header()
+            self._end_turn()
+
+    def take(self, events: list[Event], fault: Exception | None = None) -> None:
+        """Take what somebody else received for this connection. `push` is to follow."""
+        self._corked = True
+        super().take(events, fault)
+
+    def push(self) -> None:
+        """Send what the engine holds, now."""
+        self._push_is_due = False
+        self.uncork()
+        super().push()
+
+    def _begin_turn(self) -> None:
+        self._in_turn = self._corked = True
+
+    def _end_turn(self) -> None:
+        """Take what of HTTP/1.1's pipelined requests can follow now, and send all answers."""
+        left = PIPELINED
+        while self._next_is_due and not self.is_closed:
+            self._next_is_due = False
+            if left == 0:
+                assert self._loop is not None
+                self._loop.call_at(self.backend.now(), self._go_on)
+                break
+            left -= 1
+            super()._next_request(self.engine)  # type: ignore[arg-type]  # HTTP/1.1's
+        self._in_turn = self._corked = False
+        self._corked_bytes = 0
+        self.flush()
+        self._watch()
+
+    def _go_on(self) -> None:
+        with self.lock:
+            self._begin_turn()
+            self._next_is_due = True
+            self._end_turn()
+
+    def _next_request(self, engine: ByteStreamConnection) -> None:
+        if self._multiplexes:
+            return
+        if self._in_turn:
+            self._next_is_due = True  # in a loop, not deeper and deeper
+        else:
+            super()._next_request(engine)
+
+    def _take(self, events: list[Event], fault: Exception | None = None) -> None:
+        super()._take(events, fault)
+        if self._begun:
+            begun, self._begun = self._begun, []
+            for exchange in begun:
+                if not exchange.over:
+                    self._run(self._answer(self, exchange))
+
     def request_received(self, exchange: Exchange) -> None:
-        """Begin to answer, in a task."""
+        """Note a request, to be answered once all that came with it is handed out."""
         self.deadline = NEVER
-        self._between_requests = True
-        self._spawn(self._answer(self, exchange))
+        self._header_begun = False
+        self._begun.append(exchange)
 
     def exchange_over(self, exchange: Exchange) -> None:
-        """Start to wait for the next request."""
+        """Start to wait for the next request; let nobody wait for content that nobody will get."""
+        if self._streaming and exchange.error is not None:
+            task = self._streaming.pop(exchange, None)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
         if not self.exchanges and not self._lingering:
-            self.deadline = self.backend.now() + self.limits.idle_timeout
+            limits = self.limits
+            leaves = self.engine.is_draining
+            self._unsent_before = NEVER
+            self.deadline = self.backend.now() + (
+                limits.linger_timeout if leaves else limits.idle_timeout
+            )
+
+    def _wait_for_header(self) -> None:
+        """The beginning of a request has come: time for its header section runs from its first byte."""
+        if not (self._multiplexes or self._header_begun or self.exchanges or self.is_closed):
+            self._header_begun = True
+            self.deadline = min(self.deadline, self.backend.now() + self.limits.header_timeout)
+
+    # ----------------------------------------------------------------------------- sending
+
+    def respond(self, exchange: Exchange, status: int, headers: Headers, content: bytes) -> bool:
+        """Send a response whole; return False when its head was sent and its content has no room yet.
+
+        Raises `LocalProtocolError` when it is none that can be sent, and then nothing was.
+        """
+        engine = self.engine
+        stream_id = exchange.stream_id
+        size = len(content)
+        try:
+            engine.send_response(stream_id, status, headers, end_stream=not size)
+        except engine_errors.LocalProtocolError as error:
+            raise LocalProtocolError(str(error)) from error
+        if size:
+            if (
+                size > SMALL
+                or self.wire.unsent >= HIGH_WATER
+                or engine.send_capacity(stream_id, size) < size
+            ):
+                return False
+            engine.send_data(stream_id, content, end_stream=True)
+        exchange.send_ended = True
+        self.settle(exchange)
+        self._corked_bytes += size
+        if self._corked:
+            if self._corked_bytes > HIGH_WATER:
+                self.uncork()
+        elif self._multiplexes:
+            self.push_soon()
+        else:
+            self.flush()
+        return True
+
+    def push_soon(self) -> None:
+        """Send what the engine holds when all that happens at this moment has happened."""
+        if not self._push_is_due and self._loop is not None:
+            self._push_is_due = True
+            self._loop.call_at(self.backend.now(), self.push)
+
+    def uncork(self) -> None:
+        """Send at once from now on, to see how the client takes it."""
+        if self._corked:
+            self._corked = False
+            self._corked_bytes = 0
+            self.flush()
+
+    def flush(self) -> None:
+        """Put the engine's bytes on the wire, unless more is about to follow."""
+        if not self._corked:
+            super().flush()
+
+    @contextmanager
+    def cancelling(self, exchange: Exchange) -> Iterator[None]:
+        """While this lasts, the end of the exchange cancels the running task."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streaming[exchange] = task
+        try:
+            yield
+        finally:
+            self._streaming.pop(exchange, None)
 
     def peer_broke_protocol(self, error: engine_errors.RemoteProtocolError) -> None:
         """Tell an HTTP/1.1 client what was wrong, unless a response is under way."""
@@ -88,26 +270,18 @@ class ServerChannel(Channel):
 
     # ------------------------------------------------------------------------------- time
 
-    def _receive(self) -> None:
-        if self._lingering:
-            self._drop_input()
-            return
-        super()._receive()
-        if (
-            self._between_requests
-            and not self.exchanges
-            and not self.is_closed
-            and self.engine.http_version == "HTTP/1.1"
-        ):
-            # A request has begun: the time for its header section runs from its first byte.
-            self._between_requests = False
-            self.deadline = min(self.deadline, self.backend.now() + self.limits.header_timeout)
-
     def expire(self) -> None:
-        """End the connection because its deadline has passed."""
-        if self._lingering:
+        """End the connection because its deadline has passed, unless the client still takes what was sent."""
+        now = self.backend.now()
+        unsent = self.wire.unsent
+        if 0 < unsent < self._unsent_before:
+            self._unsent_before = unsent
+            self.deadline = now + self.limits.write_timeout
+        elif self._lingering:
             with self.lock:
                 self._end(self.error or RemoteProtocolError("closed"))
+        elif self._multiplexes and not self.engine.is_draining:
+            self.drain()
         else:
             self.close()
 
@@ -153,10 +327,16 @@ class ServerChannel(Channel):
             self._end(self.error)
 
     def drain(self) -> None:
-        """Take no new requests; close at once if none is under way."""
-        if self.exchanges:
+        """Take no new requests, let those under way finish, and close.
+
+        An HTTP/2 or 3 client that has none is told, and has a moment to understand which of those that it may
+        be sending right now were not taken. One of HTTP/1.1 can not be told.
+        """
+        if self.exchanges or self._multiplexes:
             super().drain()
-        else:
+            if not self.exchanges:
+                self.deadline = self.backend.now() + self.limits.linger_timeout
+        elif not self._lingering:
             self.close()
 
     def closed(self) -> None:

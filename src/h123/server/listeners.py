@@ -125,6 +125,7 @@ class TCPListener:
             self.backend,
             peer,
             answer=server.answerer.answer,
+            run=server.runner.run,
             scheme=b"http" if self.context is None else b"https",
             limits=server.limits,
             forget=server.forget,

@@ -133,6 +133,7 @@ class UDPListener:
             self.backend,
             format_address(self._sender),
             answer=server.answerer.answer,
+            run=server.runner.run,
             scheme=b"https",
             limits=server.limits,
             forget=server.forget,

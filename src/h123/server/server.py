@@ -13,6 +13,7 @@ from .address import parse_bind
 from .answering import Answerer
 from .limits import DEFAULT_LIMITS, ServerLimits
 from .listeners import TCPListener
+from .running import Runner
 
 if TYPE_CHECKING:
     import os
@@ -84,6 +85,7 @@ class Server:
         self.engines = dict(engines or {})
         self.backend = AsyncioBackend()
         self.answerer = Answerer(handler, limits)
+        self.runner = Runner()
         self.urls: list[str] = []
         self._tcp: list[TCPListener] = []
         self._udp: list[UDPListener] = []
