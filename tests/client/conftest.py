@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -188,6 +189,98 @@ class Caller:
 def call(request: pytest.FixtureRequest) -> Caller:
     """Both clients in turn."""
     return Caller(request.param)
+
+
+class Face:
+    """A client of either kind that lives as long as the test, with the same methods for both."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        self.kind = kind
+        self._runner = asyncio.Runner() if kind == "async" else None
+        self.client: Any = AsyncClient(**options) if kind == "async" else Client(**options)
+
+    def run(self, result: Any) -> Any:
+        """Return a result, of a coroutine if it is one."""
+        return result if self._runner is None else self._runner.run(result)
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        """Make a call; with `stream=True` the response's content is unread."""
+        return self.run(self.client.request(method, url, **options))
+
+    def take(self, response: Any, number: int) -> list[bytes]:
+        """Return the next so many parts of a streamed response."""
+        if self._runner is None:
+            return list(itertools.islice(response.stream, number))
+
+        async def take() -> list[bytes]:
+            parts = []
+            if number:
+                async for part in response.stream:
+                    parts.append(part)
+                    if len(parts) == number:
+                        break
+            return parts
+
+        return self._runner.run(take())
+
+    def read(self, response: Any) -> bytes:
+        """Read the rest of a streamed response."""
+        content: bytes = self.run(response.read() if self._runner is None else response.aread())
+        return content
+
+    def leave(self, response: Any) -> None:
+        """Close a response."""
+        self.run(response.close() if self._runner is None else response.aclose())
+
+    @property
+    def pool(self) -> Any:
+        return self.client._core.transport.pool
+
+    def content(self, parts: Iterable[bytes], *, pause: bool = False) -> Any:
+        """Give parts as an iterator of this client's kind."""
+        if self._runner is None:
+            return iter(parts)
+
+        async def give() -> AsyncIterator[bytes]:
+            for part in parts:
+                if pause:
+                    await asyncio.sleep(0)
+                yield part
+
+        return give()
+
+    def close(self) -> None:
+        if self._runner is None:
+            self.client.close()
+        else:
+            self._runner.run(self.client.aclose())
+            self._runner.close()
+
+
+MakeFace = Callable[..., Face]
+
+
+@pytest.fixture(params=["sync", "async"])
+def face(request: pytest.FixtureRequest) -> Iterator[MakeFace]:
+    """Make clients of both kinds in turn: `face(verify=...)`."""
+    faces: list[Face] = []
+
+    def make(**options: Any) -> Face:
+        faces.append(Face(request.param, **options))
+        return faces[-1]
+
+    yield make
+    for each in faces:
+        pool = each.pool
+        assert pool.count == len(pool.channels) == len(pool.idle)
+        each.close()
+        assert pool.count == 0
+
+
+@pytest.fixture(params=["1.1", "2", "3"])
+def version(request: pytest.FixtureRequest) -> str:
+    """Every version of HTTP in turn."""
+    return str(request.param)
 
 
 def _open_files() -> set[tuple[str, str]]:

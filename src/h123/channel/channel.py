@@ -43,6 +43,7 @@ from .exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from enum import IntEnum
 
     from ..network.backend import Backend, EventLoopBackend, Poller, TimerHandle, Waiter
     from ..protocol.connection import Connection
@@ -255,7 +256,7 @@ class Channel:
         if exchange is not None:
             exchange.unprocessed = event.unprocessed
             who = f"{self.peer} reset the stream" if event.remote else "the stream was reset"
-            why = event.message or _code_name(event.error_code)
+            why = event.message or self._code_name(event.error_code)
             self._break(exchange, RemoteProtocolError(f"{who}: {why}"))
 
     def _on_stop_sending(self, event: StopSending) -> None:
@@ -286,10 +287,22 @@ class Channel:
         self.handshake_completed(event)
 
     def _on_closed(self, event: ConnectionClosed) -> None:
-        why = event.reason or (_code_name(event.error_code) if event.error_code else "")
+        why = event.reason or (self._code_name(event.error_code) if event.error_code else "")
         self._end(
             RemoteProtocolError(f"{self.peer} closed the connection{': ' if why else ''}{why}")
         )
+
+    def _code_name(self, error_code: int) -> str:
+        """Return what the version's RFC calls an error code."""
+        codes: type[IntEnum] = ErrorCode
+        if self.engine.http_version == "HTTP/3":
+            from ..protocol.http3.errors import H3ErrorCode  # loaded already
+
+            codes = H3ErrorCode
+        try:
+            return codes(error_code).name
+        except ValueError:
+            return f"error {error_code:#x}"
 
     def _on_nothing(self, event: Event) -> None:
         """Take an event that tells nobody here anything (PING answered, datagrams without a reader)."""
@@ -448,7 +461,10 @@ class Channel:
         if self.exchanges and not isinstance(self.engine, ByteStreamConnection):
             error_code = ErrorCode.CANCEL  # a peer sees a stream of bytes end, but not datagrams
         self.engine.close(error_code)
-        self.flush()
+        try:
+            self.wire.flush()
+        except OSError:
+            pass  # the goodbye is a courtesy
         self._end(ReadError(f"the connection to {self.peer} was closed on this side"))
 
     async def look(self) -> None:
@@ -721,13 +737,6 @@ class Channel:
         if due is not None and self._loop is not None:
             self._timer_due = due
             self._timer = self._loop.call_at(due, self.on_timeout)
-
-
-def _code_name(error_code: int) -> str:
-    try:
-        return ErrorCode(error_code).name
-    except ValueError:
-        return f"error {error_code:#x}"
 
 
 Channel._handlers = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..message import URL
+    from ..network.backend import Backend
 
 MOST = 1000
 """Origins remembered; the oldest are forgotten."""
@@ -22,8 +21,9 @@ LONGEST = 30 * 86400.0
 class Alternatives:
     """Which origins can be reached over HTTP/3, at which UDP port of the same host."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, backend: Backend) -> None:
+        self._now = backend.now
+        self._lock = backend.lock()
         self._known: dict[tuple[str, int], tuple[int, float]] = {}
         self._broken: dict[tuple[str, int], float] = {}
 
@@ -37,7 +37,6 @@ class Alternatives:
             return None
         now = self._now()
         if known[1] < now:
-            self._known.pop(origin, None)
             return None
         return None if self._broken.get(origin, 0.0) > now else known[0]
 
@@ -49,21 +48,25 @@ class Alternatives:
         assert port is not None
         origin = (host, port)
         if field.strip() == "clear":
-            self._known.pop(origin, None)
+            with self._lock:
+                self._known.pop(origin, None)
             return
         found = parse_alt_svc(field, host)
-        if found is not None:
-            alternative, max_age = found
+        if found is None:
+            return
+        alternative, max_age = found
+        with self._lock:
             self._known.pop(origin, None)
             while len(self._known) >= MOST:
-                self._known.pop(next(iter(self._known)), None)
+                del self._known[next(iter(self._known))]
             self._known[origin] = (alternative, self._now() + min(max_age, LONGEST))
 
     def mark_broken(self, host: str, port: int) -> None:
         """Note that an alternative could not be reached: it is left alone for a while."""
-        if len(self._broken) >= MOST:
-            self._broken.clear()
-        self._broken[host, port] = self._now() + BROKEN_FOR
+        with self._lock:
+            if len(self._broken) >= MOST:
+                self._broken.clear()
+            self._broken[host, port] = self._now() + BROKEN_FOR
 
 
 def parse_alt_svc(field: str, host: str) -> tuple[int, float] | None:

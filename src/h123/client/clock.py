@@ -28,13 +28,6 @@ class Clock:
         until = self.now() + seconds
         return until if self.end is None or until < self.end else self.end
 
-    def left(self, seconds: float | None) -> float | None:
-        """Return how many seconds a wait of at most `seconds` may take, at least 0."""
-        if self.end is None:
-            return seconds
-        left = max(self.end - self.now(), 0.0)
-        return left if seconds is None else min(seconds, left)
-
     def hastened(self, connect: float) -> Clock:
         """Return the same deadlines with at most `connect` seconds for a connection."""
         bound = self.timeout.connect

@@ -13,6 +13,8 @@ from ..message.codings import accept_encoding
 from ..message.cookies import Cookies
 from ..message.exceptions import (
     InvalidURL,
+    NetworkError,
+    ProtocolError,
     RemoteProtocolError,
     TooManyRedirects,
 )
@@ -211,7 +213,10 @@ class ClientCore:
             request = following
 
     async def _discard(self, response: Response) -> None:
-        """Read a redirect's content if it is short, so that the connection can go on."""
+        """Read a redirect's content if it is short, so that the connection can go on.
+
+        That it breaks off is no matter: it is for people, and nobody sees it.
+        """
         body: Any = response.stream
         try:
             content: list[bytes] = []
@@ -223,6 +228,8 @@ class ClientCore:
                     return
                 content.append(data)
                 size += len(data)
+        except (NetworkError, ProtocolError):
+            pass
         finally:
             body.abort()
 

@@ -98,7 +98,7 @@ class HTTPTransport:
         self.backend = backend
         self.versions = versions
         self.pool = Pool(backend, connector, limits)
-        self.alternatives = Alternatives(backend.now)
+        self.alternatives = Alternatives(backend)
         self.body_class = SyncResponseBody if backend.name == "blocking" else AsyncResponseBody
 
     async def handle(
