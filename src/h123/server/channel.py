@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..channel.channel import HIGH_WATER, Channel
 from ..channel.wire import ByteStreamWire
@@ -135,11 +135,12 @@ class ServerChannel(Channel):
                 self._loop.call_at(self.backend.now(), self._go_on)
                 break
             left -= 1
-            super()._next_request(self.engine)  # type: ignore[arg-type]  # HTTP/1.1's
+            self._take_next()
         self._in_turn = self._corked = False
         self._corked_bytes = 0
-        self.flush()
-        self._watch()
+        if not self.is_closed:
+            self.flush()
+            self._watch()
 
     def _go_on(self) -> None:
         with self.lock:
@@ -147,13 +148,29 @@ class ServerChannel(Channel):
             self._next_is_due = True
             self._end_turn()
 
-    def _next_request(self, engine: ByteStreamConnection) -> None:
-        if self._multiplexes:
-            return
-        if self._in_turn:
-            self._next_is_due = True  # in a loop, not deeper and deeper
+    def _take_next(self) -> None:
+        """Take a pipelined request, if one has waited for the response before it (HTTP/1.1)."""
+        engine = cast("ByteStreamConnection", self.engine)
+        try:
+            events = engine.receive_data(b"")
+        except engine_errors.RemoteProtocolError as error:
+            self._take(error.events, error)
         else:
-            super()._next_request(engine)
+            if events:
+                self._take(events)
+
+    def settle(self, exchange: Exchange) -> None:
+        """Forget an exchange that is complete both ways; then the next one may follow."""
+        if exchange.receive_ended and exchange.send_ended and not exchange.over:
+            exchange.over = True
+            self.exchanges.pop(exchange.stream_id, None)
+            self.exchange_over(exchange)
+            if self._multiplexes:
+                return
+            self._next_is_due = True
+            if not self._in_turn:  # else that is how it goes on, and not deeper and deeper
+                self._begin_turn()
+                self._end_turn()
 
     def _take(self, events: list[Event], fault: Exception | None = None) -> None:
         super()._take(events, fault)

@@ -75,8 +75,8 @@ class Runner:
             if spare is None or spare.task.done():
                 spare = self._spare = _Spare(loop)
             task = spare.task
-            references = sys.getrefcount(task)
             asyncio.tasks._enter_task(loop, task)
+            references = sys.getrefcount(task)
             try:
                 waits_for = spare.context.run(coroutine.send, None)
             except StopIteration:
