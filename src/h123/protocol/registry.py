@@ -29,6 +29,12 @@ def _http1() -> EngineFactory:
     return HTTP1Connection
 
 
+def _strict_http1() -> EngineFactory:
+    from .http1.connection import strict_connection
+
+    return strict_connection
+
+
 def _http2() -> EngineFactory:
     from .http2.connection import HTTP2Connection
 
@@ -36,7 +42,11 @@ def _http2() -> EngineFactory:
 
 
 # Imported on first use: a client that meets only HTTP/1.1 never loads HPACK.
-_LOADERS = {("http/1.1", "h123"): _http1, ("h2", "h123"): _http2}
+_LOADERS = {
+    ("http/1.1", "h123"): _http1,
+    ("http/1.1", "h123-strict"): _strict_http1,
+    ("h2", "h123"): _http2,
+}
 _engines: dict[tuple[str, str], EngineFactory] = {}
 
 

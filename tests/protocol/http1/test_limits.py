@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from h123.protocol.connection import Role
 from h123.protocol.errors import LocalProtocolError, RemoteProtocolError
 from h123.protocol.http1.connection import HTTP1Connection
+from h123.protocol.limits import Limits
 
 Refuse = Callable[[HTTP1Connection, bytes], RemoteProtocolError]
 
@@ -169,3 +171,10 @@ def test_more_than_was_received_can_not_be_consumed(server: HTTP1Connection) -> 
     server.consume(1, 2)  # also when the stream is over
     with pytest.raises(LocalProtocolError):
         server.consume(1, 1)
+
+
+def test_fields_may_be_bound_closer_than_the_start_line(refuse: Refuse) -> None:
+    server = HTTP1Connection(Role.SERVER, limits=Limits(start_line_size=100, header_block_size=20))
+    assert len(server.receive_data(line(90) + b"\r\nHost: a\r\n\r\n")) == 1
+    server = HTTP1Connection(Role.SERVER, limits=Limits(start_line_size=100, header_block_size=20))
+    assert refuse(server, line(20) + b"\r\n" + section(30) + b"\r\n\r\n").rule == "fields-too-large"

@@ -17,6 +17,7 @@ from h123.protocol.events import (
 )
 from h123.protocol.http1.connection import HTTP1Connection
 
+Refuse = Callable[[HTTP1Connection, bytes], RemoteProtocolError]
 Serving = Callable[[bytes], HTTP1Connection]
 After = Callable[[bytes], HTTP1Connection]
 
@@ -391,13 +392,22 @@ def test_10_1_1_without_continue_nobody_knows_whether_content_follows(
     [
         PUT[:-2] + b"Expect: 100-continue\r\n\r\na",
         GET[:-2] + b"Expect: 100-continue\r\n\r\n",
-        PUT[:-2] + b"Expect: something\r\n\r\n",
+        PUT[:-2] + b"Expect: ,\r\n\r\n",
+        b"PUT / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n",
     ],
 )
 def test_10_1_1_who_does_not_wait_keeps_the_connection(serving: Serving, data: bytes) -> None:
     server = serving(data)
     server.send_response(1, 200, [], end_stream=True)
     assert b"close" not in server.data_to_send()
+
+
+@pytest.mark.parametrize("expectation", [b"something", b"100-continue, something"])
+def test_10_1_1_another_expectation_is_not_met(
+    server: HTTP1Connection, refuse: Refuse, expectation: bytes
+) -> None:
+    error = refuse(server, PUT[:-2] + b"Expect: " + expectation + b"\r\n\r\n")
+    assert (error.status, error.rule, error.stream_id) == (417, "expectation-unknown", 1)
 
 
 def test_the_state_can_be_read(server: HTTP1Connection, client: HTTP1Connection) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..connection import Role
 from ..errors import LocalProtocolError
 from ..events import Headers
+from ..limits import DEFAULT_LIMITS, Limits
 from .framing import offers_upgrade, persists
 from .head import Known
 from .reason import status_line
 from .receiving import ReceivingConnection
+from .rules import STRICT
 from .state import (
     BY_CHUNKS,
     BY_CLOSING,
@@ -44,10 +47,16 @@ from .writing import (
 )
 
 _METHODS_WITH_CONTENT: Final = frozenset((b"POST", b"PUT", b"PATCH"))
+_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+"""Methods that a request may follow before they are answered (RFC 9112 section 9.3.2)."""
 
 
 class HTTP1Connection(ReceivingConnection):
     """One HTTP/1.1 connection. See `ByteStreamConnection` for what each method promises.
+
+    Beside what the contract asks for it takes a `profile` (`STRICT` or `LENIENT`; a client is LENIENT unless
+    told otherwise, a server always STRICT) and `pipelining`, how many requests a client may have out at once.
+    Answers come in order; a request may follow those whose methods are idempotent (RFC 9112 section 9.3.2).
 
     After 101 or a 2xx to CONNECT a server calls `receive_data(b"")` to get the bytes that came right
     after the request's head, as it does for pipelined requests.
@@ -67,7 +76,8 @@ class HTTP1Connection(ReceivingConnection):
         protocol: bytes = b"",
     ) -> int:
         """Start a request (client) and return its number. `scheme` is not sent."""
-        if self._receiving is not RECEIVES_IDLE or self._eof or not self._keep_alive:
+        can_begin = self._receiving is RECEIVES_IDLE and self._keep_alive and not self._eof
+        if not can_begin and not self.available_streams:  # the first is the usual case
             raise LocalProtocolError(f"{self!r} takes no request now")
         if protocol:
             raise LocalProtocolError("extended CONNECT is HTTP/2's and 3's: HTTP/1.1 has Upgrade")
@@ -92,13 +102,22 @@ class HTTP1Connection(ReceivingConnection):
         self._output.append(encode_block(lines))
         # Nothing is wrong with it: here the exchange begins.
         self._stream_id += 1
-        self._method = method
-        self._offers_upgrade = False
+        upgrades = False
         if len(known) > 1:  # more than Host
-            self._offers_upgrade = offers_upgrade(known)
+            upgrades = offers_upgrade(known)
             if not persists(known, "HTTP/1.1"):
                 self._keep_alive = False
-        self._receiving = RECEIVES_HEAD
+        pipeline = self._pipeline
+        if pipeline is not None:
+            pipeline.may_grow = method in _IDEMPOTENT and not upgrades
+        if self._receiving is RECEIVES_IDLE:
+            self._reading_id = self._stream_id
+            self._method = method
+            self._offers_upgrade = upgrades
+            self._receiving = RECEIVES_HEAD
+        else:
+            assert pipeline is not None
+            pipeline.requests.append((method, upgrades))
         if method == b"CONNECT":
             self._sending = SENDS_WAITING
         elif end_stream and not chunked:
@@ -174,7 +193,7 @@ class HTTP1Connection(ReceivingConnection):
         if self._receiving is RECEIVES_WAITING:
             self._become_tunnel()
         self._keep_alive = False
-        self._framing = BY_CLOSING
+        self._outgoing = BY_CLOSING
         self._sending = SENDS_CONTENT
         if end_stream:
             self._end_content()
@@ -217,25 +236,20 @@ class HTTP1Connection(ReceivingConnection):
             return
         self._sending = SENDS_CONTENT
         if chunked:
-            self._framing = BY_CHUNKS
+            self._outgoing = BY_CHUNKS
         elif length is None:
-            self._framing = BY_CLOSING
+            self._outgoing = BY_CLOSING
         else:
-            self._framing = BY_LENGTH
+            self._outgoing = BY_LENGTH
             self._unsent = length
 
     def send_data(self, stream_id: int, data: bytes, *, end_stream: bool = False) -> None:
         """Send content, or a tunnel's bytes."""
         self._check_sending(stream_id)
         output = self._output
-        framing = self._framing
+        framing = self._outgoing
         if framing is BY_LENGTH:
-            unsent = self._unsent - len(data)
-            if unsent < 0 or (end_stream and unsent):
-                raise LocalProtocolError(
-                    f"{len(data)} bytes where Content-Length leaves {self._unsent}"
-                )
-            self._unsent = unsent
+            self._count(len(data), end_stream=end_stream)
             output.append(data)
         elif framing is BY_CHUNKS:
             if data:  # an empty chunk would be the last
@@ -247,13 +261,45 @@ class HTTP1Connection(ReceivingConnection):
         if end_stream:
             self._end_content()
 
+    def send_with_passthrough(
+        self, stream_id: int, source: object, size: int, *, end_stream: bool = False
+    ) -> list[object]:
+        """Send `size` bytes of content that the engine never sees, such as a file for `sendfile`.
+
+        Returns what is to be written now, in order: bytes, and `source` itself where its bytes go, in place
+        of `data_to_send`. The driver must write exactly `size` bytes for it, or close the connection.
+
+        Raises `LocalProtocolError` as `send_data`, and for a size that is not positive.
+        """
+        self._check_sending(stream_id)
+        if size <= 0:
+            raise LocalProtocolError(f"{size} bytes of content that is passed through")
+        framing = self._outgoing
+        tail: list[bytes] = []
+        if framing is BY_LENGTH:
+            self._count(size, end_stream=end_stream)
+        elif framing is BY_CHUNKS:
+            self._output.append(b"%x\r\n" % size)
+            tail.append(b"\r\n" + LAST_CHUNK if end_stream else b"\r\n")
+        head = self.data_to_send()
+        if end_stream:
+            self._end_content()
+        return [head, source, *tail] if head else [source, *tail]
+
+    def _count(self, size: int, *, end_stream: bool) -> None:
+        """Take this many bytes of what Content-Length leaves."""
+        unsent = self._unsent - size
+        if unsent < 0 or (end_stream and unsent):
+            raise LocalProtocolError(f"{size} bytes where Content-Length leaves {self._unsent}")
+        self._unsent = unsent
+
     def send_trailers(self, stream_id: int, headers: Headers) -> None:
         """Send the trailer section, if the content is chunked, and end the stream."""
         self._check_sending(stream_id)
         block = encode_trailers(headers)
-        if self._framing is BY_CHUNKS:
+        if self._outgoing is BY_CHUNKS:
             self._output.append(block)
-        elif self._framing is BY_LENGTH and self._unsent:
+        elif self._outgoing is BY_LENGTH and self._unsent:
             raise LocalProtocolError(f"trailers where Content-Length leaves {self._unsent} bytes")
         self._end_content()
 
@@ -273,3 +319,8 @@ class HTTP1Connection(ReceivingConnection):
         data = b"".join(output)
         output.clear()
         return data
+
+
+def strict_connection(role: Role, *, limits: Limits = DEFAULT_LIMITS) -> HTTP1Connection:
+    """Return an engine that forgives nothing, whichever its role: `h123-strict` in the registry."""
+    return HTTP1Connection(role, limits=limits, profile=STRICT)

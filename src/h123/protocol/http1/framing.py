@@ -6,8 +6,8 @@ differently. So whatever could be answered in two ways is refused.
 
 from __future__ import annotations
 
-from ..errors import RemoteProtocolError
 from .head import Known
+from .rules import broken
 from .syntax import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -31,60 +31,35 @@ def is_chunked(known: Known, version: str) -> bool:
     if coding is None:
         return False
     if version != "HTTP/1.1":
-        raise RemoteProtocolError(
-            "Transfer-Encoding in HTTP/1.0", rule="transfer-encoding-in-http10"
-        )
+        raise broken("transfer-encoding-in-http10")
     if CONTENT_LENGTH in known:
-        raise RemoteProtocolError(
-            "both Content-Length and Transfer-Encoding", rule="content-length-and-transfer-encoding"
-        )
+        raise broken("content-length-and-transfer-encoding")
     if coding.lower() == b"chunked":
         return True
     members = [member.strip(WHITESPACE) for member in coding.lower().split(b",")]
     if members[-1] == b"chunked" and members.count(b"chunked") == 1 and all(map(is_token, members)):
-        raise RemoteProtocolError(
-            "a transfer coding that is not known here", status=501, rule="transfer-coding-unknown"
-        )
-    raise RemoteProtocolError(
-        "Transfer-Encoding is not chunked", rule="transfer-encoding-malformed"
-    )
+        raise broken("transfer-coding-unknown")
+    raise broken("transfer-encoding-malformed")
 
 
-def request_length(known: Known) -> int:
-    """Return the Content-Length of a request that has one (RFC 9110 section 8.6)."""
-    return _length(known[CONTENT_LENGTH])
+def content_length(value: bytes, *, forgives_repetition: bool) -> int:
+    """Read the value of all Content-Length fields together (RFC 9110 section 8.6).
 
-
-def response_length(known: Known) -> int | None:
-    """Return the Content-Length of a response, None if it has none.
-
-    Here the same length said twice is taken as said once, which section 8.6 of RFC 9110 allows and some
-    servers need. A request that does so is refused.
+    The same length said twice may be taken as said once, which some servers need. No request's may.
     """
-    value = known.get(CONTENT_LENGTH)
-    if value is None:
-        return None
-    if b"," in value:
+    if not value.isdigit():
+        if b"," not in value:
+            raise broken("content-length-malformed")
         first, *others = (member.strip(WHITESPACE) for member in value.split(b","))
         if any(member != first for member in others):
-            raise RemoteProtocolError(
-                "Content-Length fields that differ", rule="content-length-repeated"
-            )
+            raise broken("content-length-differing")
+        if not first.isdigit():
+            raise broken("content-length-malformed")
+        if not forgives_repetition:
+            raise broken("content-length-repeated")
         value = first
-    return _length(value)
-
-
-def _length(value: bytes) -> int:
-    if not value.isdigit():
-        if b"," in value:
-            raise RemoteProtocolError(
-                "Content-Length more than once", rule="content-length-repeated"
-            )
-        raise RemoteProtocolError("Content-Length is no number", rule="content-length-malformed")
     if len(value) > LENGTH_DIGITS:
-        raise RemoteProtocolError(
-            "Content-Length beyond all measure", status=413, rule="content-length-too-large"
-        )
+        raise broken("content-length-too-large")
     return int(value)
 
 
@@ -102,3 +77,11 @@ def persists(known: Known, version: str) -> bool:
 def offers_upgrade(known: Known) -> bool:
     """Say whether this request asks for another protocol (RFC 9110 section 7.8)."""
     return UPGRADE in known and b"upgrade" in list_members(known.get(CONNECTION, b""))
+
+
+def expects_to_continue(value: bytes) -> bool:
+    """Say whether the client waits for 100 before it sends the content (RFC 9110 section 10.1.1)."""
+    expectations = list_members(value)
+    if any(expectation != b"100-continue" for expectation in expectations):
+        raise broken("expectation-unknown")
+    return bool(expectations)

@@ -17,11 +17,14 @@ from ..errors import RemoteProtocolError
 from ..events import Headers, RequestReceived
 from ..limits import Limits
 from .reason import USUAL_STATUS_LINES
+from .rules import broken
 from .syntax import (
     CONTENT_LENGTH,
     FIELD,
     HOST,
     PLAIN,
+    PLAIN_HOST,
+    SPECIAL,
     TARGET,
     TOKEN,
     TRANSFER_ENCODING,
@@ -43,28 +46,31 @@ _VERSIONS: Final = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
 
 def parse_request(head: bytes, stream_id: int, limits: Limits) -> tuple[RequestReceived, Known]:
     """Read a request's head, given without the empty line that ends it."""
-    lines = _lines(head)
+    lines = head.split(b"\r\n")
+    if len(head.translate(None, FIELD)) != 2 * len(lines) - 2:
+        raise _byte_fault(head)
     try:
         method, target, version_word = lines.pop(0).split(b" ")
     except ValueError:
-        raise RemoteProtocolError(
-            "the request line is not three words", rule="request-line"
-        ) from None
+        raise broken("request-line") from None
     if method not in METHODS and not is_token(method):
-        raise RemoteProtocolError("the method is no token", rule="method")
-    version = _VERSIONS.get(version_word)
-    if version is None:
+        raise broken("method")
+    if version_word == b"HTTP/1.1":
+        version = "HTTP/1.1"
+    elif version_word == b"HTTP/1.0":
+        version = "HTTP/1.0"
+    else:
         raise _version_fault(version_word)
     headers, known = parse_fields(lines, limits)
     host = known.get(HOST)
     if host is None:
         if version == "HTTP/1.1":
-            raise RemoteProtocolError("no Host field", rule="host-missing")
+            raise broken("host-missing")
         host = b""
-    elif not is_host(host):
-        raise RemoteProtocolError("malformed Host", rule="host-malformed")
+    elif host.translate(None, PLAIN_HOST) and not is_host(host):
+        raise broken("host-malformed")
     if target.translate(None, TARGET):
-        raise RemoteProtocolError("the target holds what no URI may", rule="target")
+        raise broken("target")
     if target[:1] == b"/" and method != b"CONNECT":  # the usual case: origin-form
         scheme, authority = b"", host
     else:
@@ -85,14 +91,14 @@ def _other_target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, byt
         absolute = split_absolute(target)
         if absolute is not None:
             return absolute
-    raise RemoteProtocolError("the target has no form that the method allows", rule="target-form")
+    raise broken("target-form")
 
 
 def parse_response(head: bytes, limits: Limits) -> tuple[str, int, bytes, Headers, Known]:
     """Read a response's head: version, status, reason, fields, and the fields known to HTTP/1.1."""
-    if b"\r\n " in head or b"\r\n\t" in head:
-        head = _unfolded(head)
-    lines = _lines(head)
+    lines = head.split(b"\r\n")
+    if len(head.translate(None, FIELD)) != 2 * len(lines) - 2:
+        raise _byte_fault(head)
     line = lines.pop(0)
     usual = USUAL_STATUS_LINES.get(line)
     if usual is not None:
@@ -108,11 +114,17 @@ def _parse_status_line(line: bytes) -> tuple[str, int, bytes]:
     word, _, rest = line.partition(b" ")
     version = _VERSIONS.get(word)
     if version is None:
+        if word[:8] in _VERSIONS and word[8:9] == b"\t":
+            raise broken("status-line-whitespace")
         raise _version_fault(word)
-    # Servers leave out the space when there is no reason, though the grammar wants it (section 4).
     status, space, reason = rest[:3], rest[3:4], rest[4:]
     if len(status) != 3 or not status.isdigit() or status < b"100" or space not in (b"", b" "):
-        raise RemoteProtocolError("the status is no number of three digits", rule="status-line")
+        words = line.split(None, 2)
+        if len(words) > 1 and len(words[1]) == 3 and words[1].isdigit() and words[1] >= b"100":
+            raise broken("status-line-whitespace")
+        raise broken("status-line")
+    if not space:
+        raise broken("status-line-whitespace")
     return version, int(status), reason
 
 
@@ -121,14 +133,14 @@ def parse_trailers(section: bytes, limits: Limits) -> Headers:
     headers, known = parse_fields(_lines(section), limits)
     # What frames or routes the message is too late here, and deceives whoever merges it (section 6.5.1).
     if HOST in known or CONTENT_LENGTH in known or TRANSFER_ENCODING in known:
-        raise RemoteProtocolError("a field that no trailer may be", rule="trailer-field")
+        raise broken("trailer-field")
     return headers
 
 
 def parse_fields(lines: list[bytes], limits: Limits) -> tuple[Headers, Known]:
     """Read field lines whose bytes are checked already (RFC 9112 section 5)."""
     if len(lines) > limits.header_fields:
-        raise RemoteProtocolError("too many fields", status=431, rule="too-many-fields")
+        raise broken("too-many-fields")
     headers: Headers = []
     known: Known = {}
     for line in lines:
@@ -136,16 +148,18 @@ def parse_fields(lines: list[bytes], limits: Limits) -> tuple[Headers, Known]:
         value = value.strip()  # SP and HTAB: no other whitespace is left in it
         headers.append((name, value))
         if name not in PLAIN or not colon:
-            kind = kind_of(name) if colon else None
-            if kind is None:
-                raise _field_fault(line)
+            kind = SPECIAL.get(name)
+            if kind is None or not colon:
+                kind = kind_of(name) if colon else None
+                if kind is None:
+                    raise _field_fault(line)
             if kind:
                 if kind not in known:
                     known[kind] = value
                 elif kind != HOST:
                     known[kind] += b"," + value
                 else:
-                    raise RemoteProtocolError("several Host fields", rule="host-repeated")
+                    raise broken("host-repeated")
     return headers, known
 
 
@@ -163,7 +177,7 @@ def early_fault(
     if line < 0:
         return _line_fault(is_request) if end - start >= longest + 2 else None
     if data[line - 1] != 0x0D:
-        return _bare_line_feed()
+        return broken("bare-lf")
     return early_section_fault(data, line + 1, scanned, end, limits)
 
 
@@ -175,11 +189,24 @@ def early_section_fault(
     line = data.find(b"\n", max(start, scanned), min(stop, end))
     while line >= 0:
         if line == start or data[line - 1] != 0x0D:
-            return _bare_line_feed()
+            return broken("bare-lf")
         line = data.find(b"\n", line + 1, min(stop, end))
     if end >= stop:
-        return RemoteProtocolError("field section too large", status=431, rule="fields-too-large")
+        return broken("fields-too-large")
     return None
+
+
+def early_messy_fault(
+    data: bytes | bytearray, start: int, end: int, limits: Limits
+) -> RemoteProtocolError | None:
+    """Return the fault of a response's head in `data[start:end]` whose lines may end in LF alone."""
+    if data[start] not in b"H":
+        return _first_byte_fault(data[start], is_request=False)
+    longest = limits.start_line_size
+    line = data.find(b"\n", start, min(end, start + longest + 2))
+    if line < 0:
+        return _line_fault(is_request=False) if end - start >= longest + 2 else None
+    return broken("fields-too-large") if end > line + limits.header_block_size + 4 else None
 
 
 def _lines(block: bytes) -> list[bytes]:
@@ -189,38 +216,19 @@ def _lines(block: bytes) -> list[bytes]:
     return lines
 
 
-def _unfolded(head: bytes) -> bytes:
-    """Put each folded field on one line, as a client must (RFC 9112 section 5.2)."""
-    _, _, rest = head.partition(b"\r\n")
-    if rest[:1] in (b" ", b"\t"):
-        raise _field_fault(rest)  # it would become a part of the status line
-    return head.replace(b"\r\n ", b"  ").replace(b"\r\n\t", b"  ")
-
-
 def _byte_fault(block: bytes) -> RemoteProtocolError:
     wrong = block.replace(b"\r\n", b"").translate(None, FIELD)[:1]
-    rule = {b"\r": "bare-cr", b"\n": "bare-lf"}.get(wrong, "control-character")
-    return RemoteProtocolError(f"{wrong!r} in a head", rule=rule)
-
-
-def _bare_line_feed() -> RemoteProtocolError:
-    return _byte_fault(b"\n")
+    return broken({b"\r": "bare-cr", b"\n": "bare-lf"}.get(wrong, "control-character"))
 
 
 def _first_byte_fault(byte: int, is_request: bool) -> RemoteProtocolError:
     if byte in b"\r\n":
         return _byte_fault(bytes((byte,)))
-    if is_request:
-        return RemoteProtocolError("the method is no token", rule="method")
-    return RemoteProtocolError("this is not HTTP", rule="version")
+    return broken("method" if is_request else "version")
 
 
 def _line_fault(is_request: bool) -> RemoteProtocolError:
-    if is_request:
-        return RemoteProtocolError(
-            "request line too long", status=414, rule="request-line-too-long"
-        )
-    return RemoteProtocolError("status line too long", rule="status-line-too-long")
+    return broken("request-line-too-long" if is_request else "status-line-too-long")
 
 
 def _version_fault(word: bytes) -> RemoteProtocolError:
@@ -231,18 +239,16 @@ def _version_fault(word: bytes) -> RemoteProtocolError:
         and number[1:2] == b"."
         and (number[:1] + number[2:]).isdigit()
     ):
-        return RemoteProtocolError(
-            f"HTTP/{number.decode()} is not spoken here", status=505, rule="version-unsupported"
-        )
-    return RemoteProtocolError("no HTTP version", rule="version")
+        return broken("version-unsupported", f": {word.decode()}")
+    return broken("version")
 
 
 def _field_fault(line: bytes) -> RemoteProtocolError:
     name, colon, _ = line.partition(b":")
     if line[:1] in (b" ", b"\t"):
-        return RemoteProtocolError("a folded field line", rule="obs-fold")
+        return broken("obs-fold")
     if not colon:
-        return RemoteProtocolError("a field line without a colon", rule="field-without-colon")
+        return broken("field-without-colon")
     if name[-1:] in (b" ", b"\t"):
-        return RemoteProtocolError("whitespace before the colon", rule="space-before-colon")
-    return RemoteProtocolError("the name of a field is no token", rule="field-name")
+        return broken("space-before-colon")
+    return broken("field-name")

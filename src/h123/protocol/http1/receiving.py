@@ -6,7 +6,7 @@ requests that wait for their turn) is kept, and searched from where the last sea
 
 from __future__ import annotations
 
-from ..errors import RemoteProtocolError
+from ..errors import ErrorCode, RemoteProtocolError
 from ..events import (
     ConnectionClosed,
     DataReceived,
@@ -14,13 +14,18 @@ from ..events import (
     Headers,
     InformationalReceived,
     ResponseReceived,
+    StreamReset,
     TrailersReceived,
 )
-from .content import ChunkedReader, ClosingReader, ContentReader, LengthReader
-from .framing import is_chunked, offers_upgrade, persists, request_length, response_length
-from .head import Known, early_fault, parse_request, parse_response
+from .chunks import ChunkedReader
+from .framing import content_length, expects_to_continue, is_chunked, offers_upgrade, persists
+from .head import Known, early_fault, early_messy_fault, parse_request, parse_response
+from .repair import end_of_head, repaired
+from .rules import broken
 from .state import (
+    BY_CHUNKS,
     BY_CLOSING,
+    BY_LENGTH,
     RECEIVES_CONTENT,
     RECEIVES_HEAD,
     RECEIVES_NO_MORE,
@@ -33,7 +38,7 @@ from .state import (
     SENDS_WAITING,
     ConnectionState,
 )
-from .syntax import CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING
+from .syntax import CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE
 
 
 class ReceivingConnection(ConnectionState):
@@ -105,172 +110,282 @@ class ReceivingConnection(ConnectionState):
         return position
 
     def _read_head(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
-        limits = self.limits
-        while data.startswith(b"\r\n", position):  # RFC 9112 section 2.2
-            self._empty_lines += 1
-            if self._empty_lines > limits.empty_lines:
-                raise RemoteProtocolError("too many empty lines", rule="empty-lines")
-            position += 2
-            self._scanned = 0
-        end = len(data)
+        if data[position] == 0x0D:
+            position = self._skip_empty_lines(data, position)
         head_end = data.find(b"\r\n\r\n", position + self._scanned)
-        if head_end < 0:
-            rest = end - position
-            if rest > 1 or (rest == 1 and data[position] != 0x0D):
-                scanned = position + self._scanned
-                fault = early_fault(data, position, scanned, end, limits, self._is_server)
-                if fault is not None:
-                    raise fault
-                self._scanned = max(0, rest - 3)
-            return position
+        if head_end < 0 or head_end - position > self._small_head:
+            return self._read_unusual_head(data, position, head_end, events)
+        head = (
+            data[position:head_end] if isinstance(data, bytes) else bytes(data[position:head_end])
+        )
         try:
-            if head_end - position > self._small_head:
-                fault = early_fault(data, position, position, head_end + 3, limits, self._is_server)
-                if fault is not None:
-                    raise fault
-            head = bytes(data[position:head_end])
             if self._is_server:
                 self._begin_request(head, events)
             else:
                 self._begin_response(head, events)
         except RemoteProtocolError as error:
-            fault = early_fault(data, position, position, head_end + 3, limits, self._is_server)
-            raise fault or error from None
+            return self._judge(data, position, head_end, events, error)
         self._scanned = 0
         self._empty_lines = 0
         return head_end + 4
+
+    def _skip_empty_lines(self, data: bytes | bytearray, position: int) -> int:
+        """Skip empty lines before a start line (RFC 9112 section 2.2)."""
+        while data.startswith(b"\r\n", position):
+            if not self._is_server and "empty-lines-before-response" not in self._forgives:
+                raise broken("empty-lines-before-response")
+            self._empty_lines += 1
+            if self._empty_lines > self.limits.empty_lines:
+                raise broken("empty-lines")
+            position += 2
+            self._scanned = 0
+        return position
+
+    def _read_unusual_head(
+        self, data: bytes | bytearray, position: int, head_end: int, events: list[Event]
+    ) -> int:
+        """Read a head that has not come whole, or is so long that its parts need to be measured."""
+        limits = self.limits
+        if "bare-lf" in self._forgives:
+            return self._read_messy_head(data, position, events)
+        scanned = position + self._scanned
+        if head_end >= 0:
+            fault = early_fault(data, position, position, head_end + 3, limits, self._is_server)
+            if fault is not None:
+                raise fault
+            head = bytes(data[position:head_end])
+            if self._is_server:
+                self._begin_request(head, events)
+            else:
+                self._begin_repaired(head, events)
+            self._scanned = 0
+            self._empty_lines = 0
+            return head_end + 4
+        end = len(data)
+        rest = end - position
+        if rest > 1 or (rest == 1 and data[position] != 0x0D):
+            fault = early_fault(data, position, scanned, end, limits, self._is_server)
+            if fault is not None:
+                raise fault
+            self._scanned = max(0, rest - 3)
+        return position
+
+    def _judge(
+        self,
+        data: bytes | bytearray,
+        position: int,
+        head_end: int,
+        events: list[Event],
+        error: RemoteProtocolError,
+    ) -> int:
+        """Find the first fault by position in a whole head, or forgive them all."""
+        if self._forgives:
+            if "bare-lf" in self._forgives:
+                return self._read_messy_head(data, position, events)
+            self._begin_repaired(bytes(data[position:head_end]), events)
+            self._scanned = 0
+            self._empty_lines = 0
+            return head_end + 4
+        fault = early_fault(data, position, position, head_end + 3, self.limits, self._is_server)
+        raise fault or error from None
+
+    def _read_messy_head(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        """Read a response's head whose lines may end in LF alone, and that may break other rules."""
+        end = len(data)
+        if end == position or (end == position + 1 and data[position] == 0x0D):
+            return position
+        head_end, after = end_of_head(data, position + self._scanned, end)
+        stop = end if head_end < 0 else after
+        fault = early_messy_fault(data, position, stop, self.limits)
+        if fault is not None:
+            raise fault
+        if head_end < 0:
+            self._scanned = max(0, end - 3 - position)
+            return position
+        self._begin_repaired(bytes(data[position:head_end]), events)
+        self._scanned = 0
+        self._empty_lines = 0
+        return after
+
+    def _begin_repaired(self, head: bytes, events: list[Event]) -> None:
+        self._begin_response(repaired(head, self._forgives), events)
 
     def _begin_request(self, head: bytes, events: list[Event]) -> None:
         stream_id = self._stream_id + 1
         request, known = parse_request(head, stream_id, self.limits)
         version = request.http_version
-        reader: ContentReader | None = None
-        if CONTENT_LENGTH in known or TRANSFER_ENCODING in known:
-            reader = self._request_reader(known, version)
-        if request.method != b"CONNECT":
-            receiving = RECEIVES_NO_MORE if reader is None else RECEIVES_CONTENT
-        elif reader is None:
+        receiving = RECEIVES_NO_MORE
+        if (CONTENT_LENGTH in known or TRANSFER_ENCODING in known) and self._frame_request(
+            known, version
+        ):
+            receiving = RECEIVES_CONTENT
+            request.end_stream = False
+        if request.method == b"CONNECT":
+            if receiving is RECEIVES_CONTENT:
+                raise broken("connect-content")
             receiving = RECEIVES_WAITING
             request.end_stream = False
-        else:
-            raise RemoteProtocolError("CONNECT with content", rule="connect-content")
+        is_old = version != "HTTP/1.1"
+        expects_continue = False
+        if EXPECT in known and not is_old:  # an old client can not know (RFC 9110 section 10.1.1)
+            expects_continue = expects_to_continue(known[EXPECT])
         # Nothing is wrong with it: here the exchange begins.
-        self._stream_id = stream_id
+        self._stream_id = self._reading_id = stream_id
         self._method = request.method
-        self._peer_is_old = is_old = version != "HTTP/1.1"
-        self._offers_upgrade = self._expects_continue = False
+        self._peer_is_old = is_old
+        self._expects_continue = expects_continue
+        self._offers_upgrade = False
         if is_old:
             if not persists(known, version):
                 self._keep_alive = False
-        elif len(known) > 1:  # more than Host
+        elif CONNECTION in known and known[CONNECTION] != b"keep-alive":  # what most say
             if not persists(known, version):
                 self._keep_alive = False
-            self._offers_upgrade = offers_upgrade(known)
-            self._expects_continue = known.get(EXPECT, b"").lower() == b"100-continue"
-        if reader is not None:
-            self._reader = reader
-            request.end_stream = False
+            self._offers_upgrade = UPGRADE in known and offers_upgrade(known)
         self._receiving = receiving
         self._sending = SENDS_HEAD
         events.append(request)
 
-    def _request_reader(self, known: Known, version: str) -> ContentReader | None:
+    def _frame_request(self, known: Known, version: str) -> bool:
+        """Prepare to read a request's content and say whether there is any (RFC 9112 section 6.3)."""
         if is_chunked(known, version):
-            return ChunkedReader(self.limits, from_server=False)
-        length = request_length(known)
-        return LengthReader(length) if length else None
+            self._incoming = BY_CHUNKS
+            self._chunks = ChunkedReader(self.limits, forgives_padding=False)
+            return True
+        self._incoming = BY_LENGTH
+        self._unread = content_length(known[CONTENT_LENGTH], forgives_repetition=False)
+        return self._unread > 0
 
     def _begin_response(self, head: bytes, events: list[Event]) -> None:
         version, status, reason, headers, known = parse_response(head, self.limits)
         if status < 200:
             self._begin_informational(status, headers, events)
             return
-        reader = self._response_reader(status, known, version)
-        if version != "HTTP/1.1" or CONNECTION in known:
-            self._keep_alive = self._keep_alive and persists(known, version)
-        if isinstance(reader, ClosingReader):
+        has_content = self._frame_response(status, known, version)
+        stays = persists(known, version) if CONNECTION in known else version == "HTTP/1.1"
+        lasts = stays and not (has_content and self._incoming is BY_CLOSING)
+        if not lasts:
             self._keep_alive = False
         if self._sending is SENDS_WAITING:  # the answer to CONNECT
             if status < 300:
-                self._framing = BY_CLOSING
+                self._outgoing = BY_CLOSING
                 self._sending = SENDS_CONTENT
             else:
                 self._sending = SENDS_NO_MORE
-        ended = reader is None
-        events.append(ResponseReceived(self._stream_id, status, headers, ended, version, reason))
-        if reader is None:
+        stream_id = self._reading_id
+        events.append(
+            ResponseReceived(stream_id, status, headers, not has_content, version, reason)
+        )
+        if not lasts and stream_id != self._stream_id:
+            self._give_up_pipeline(events, unprocessed=not stays)
+        if has_content:
+            self._receiving = RECEIVES_CONTENT
+        else:
             self._receiving = RECEIVES_NO_MORE
             self._settle()
-        else:
-            self._receiving = RECEIVES_CONTENT
-            self._reader = reader
 
-    def _response_reader(self, status: int, known: Known, version: str) -> ContentReader | None:
-        """Return what reads the content of this response (RFC 9112 section 6.3), None if it has none."""
-        if self._method == b"CONNECT" and status < 300:
-            return ClosingReader()  # the framing fields mean nothing here (RFC 9110 section 9.3.6)
-        chunked = TRANSFER_ENCODING in known and is_chunked(known, version)
-        length = None if chunked else response_length(known)
-        if self._method == b"HEAD" or status == 204 or status == 304:
-            return None
-        if chunked:
-            return ChunkedReader(self.limits, from_server=True)
-        if length is None:
-            return ClosingReader()
-        return LengthReader(length) if length else None
+    def _frame_response(self, status: int, known: Known, version: str) -> bool:
+        """Prepare to read a response's content and say whether there is any (RFC 9112 section 6.3)."""
+        if status < 300 and self._method == b"CONNECT":
+            self._incoming = (
+                BY_CLOSING  # the framing fields mean nothing here (RFC 9110 section 9.3.6)
+            )
+            return True
+        if TRANSFER_ENCODING in known and is_chunked(known, version):
+            self._incoming = BY_CHUNKS
+            forgives = "chunk-size-padding" in self._forgives
+            self._chunks = ChunkedReader(self.limits, forgives_padding=forgives)
+            has_content = True
+        elif CONTENT_LENGTH in known:
+            forgives = "content-length-repeated" in self._forgives
+            self._incoming = BY_LENGTH
+            self._unread = content_length(known[CONTENT_LENGTH], forgives_repetition=forgives)
+            has_content = self._unread > 0
+        else:
+            self._incoming = BY_CLOSING
+            has_content = True
+        return has_content and not (status == 204 or status == 304 or self._method == b"HEAD")
 
     def _begin_informational(self, status: int, headers: Headers, events: list[Event]) -> None:
         if status == 101:
             if not self._offers_upgrade or self._sending is not SENDS_NO_MORE:
-                raise RemoteProtocolError("101 that nobody asked for", rule="upgrade-unasked")
+                raise broken("upgrade-unasked")
             self._become_tunnel()
-        events.append(InformationalReceived(self._stream_id, status, headers))
+        events.append(InformationalReceived(self._reading_id, status, headers))
 
     def _read_content(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
-        reader = self._reader
-        pieces: list[bytes] = []
         self._expects_continue = False
+        if self._incoming is BY_CHUNKS:
+            return self._read_chunks(data, position, events)
+        stop = end = len(data)
+        complete = False
+        if self._incoming is BY_LENGTH:
+            stop = position + self._unread
+            if stop > end:
+                self._unread = stop - end
+                stop = end
+            else:
+                complete = True
+        content = data[position:stop] if isinstance(data, bytes) else bytes(data[position:stop])
+        self._unconsumed += stop - position
+        events.append(DataReceived(self._reading_id, content, complete))
+        if complete:
+            self._receiving = RECEIVES_NO_MORE
+            self._settle()
+        return stop
+
+    def _read_chunks(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        chunks = self._chunks
+        assert chunks is not None
+        pieces: list[bytes] = []
         try:
-            stop = reader.read(data, position, pieces)
+            stop = chunks.read(data, position, pieces)
         except RemoteProtocolError:
             if pieces:
                 self._tell_data(b"".join(pieces), events, end_stream=False)
             raise
-        complete = reader.complete
-        trailers = complete and isinstance(reader, ChunkedReader) and reader.trailers
-        ends = complete and not trailers
+        complete = chunks.complete
+        ends = complete and not chunks.trailers
         if pieces or ends:
             self._tell_data(b"".join(pieces), events, end_stream=ends)
-        if trailers:
-            events.append(TrailersReceived(self._stream_id, trailers))
         if complete:
+            if chunks.trailers:
+                events.append(TrailersReceived(self._reading_id, chunks.trailers))
+            self._chunks = None
             self._receiving = RECEIVES_NO_MORE
             self._settle()
         return stop
 
     def _tell_data(self, data: bytes, events: list[Event], *, end_stream: bool) -> None:
         self._unconsumed += len(data)
-        events.append(DataReceived(self._stream_id, data, end_stream))
+        events.append(DataReceived(self._reading_id, data, end_stream))
+
+    def _give_up_pipeline(self, events: list[Event], *, unprocessed: bool) -> None:
+        """Tell that no answer comes to what was sent behind (RFC 9112 sections 9.3.2 and 9.6)."""
+        events += [
+            StreamReset(stream_id, ErrorCode.CANCEL, remote=True, unprocessed=unprocessed)
+            for stream_id in range(self._reading_id + 1, self._stream_id + 1)
+        ]
+        self._stream_id = self._reading_id
+        self._sending = SENDS_NO_MORE
 
     def _read_unasked(self, data: bytes | bytearray, position: int) -> int:
         """Read what a server sends without a request to answer (RFC 9112 section 9.2)."""
         if self._keep_alive and data[position:].strip(b"\r\n"):
-            raise RemoteProtocolError("a response to no request", rule="response-unasked")
+            raise broken("response-unasked")
         return len(data)
 
     def _read_end(self, events: list[Event]) -> None:
         """Judge the end of the peer's bytes by what was being read."""
         if self._receiving is RECEIVES_HEAD:
             if self._waiting:
-                raise RemoteProtocolError("the connection ended in a head", rule="eof-in-head")
+                raise broken("eof-in-head")
             if not self._is_server:
-                raise RemoteProtocolError(
-                    "the connection ended before a response", rule="eof-before-response"
-                )
+                raise broken("eof-before-response")
             self._close()
         elif self._receiving is RECEIVES_CONTENT:
-            if not isinstance(self._reader, ClosingReader):
-                raise RemoteProtocolError("the connection ended in content", rule="eof-in-content")
+            if self._incoming is not BY_CLOSING:
+                raise broken("eof-in-content")
             self._tell_data(b"", events, end_stream=True)
             self._receiving = RECEIVES_NO_MORE
             self._settle()
@@ -282,12 +397,14 @@ class ReceivingConnection(ConnectionState):
         error.events = events
         if not self._is_server:
             if self._receiving is RECEIVES_HEAD or self._receiving is RECEIVES_CONTENT:
-                error.stream_id = self._stream_id
+                error.stream_id = self._reading_id
+            if self._reading_id != self._stream_id:
+                self._give_up_pipeline(events, unprocessed=False)
             self._close()
             return
         self._eof = True  # nothing more is received, not even the end
         if self._receiving is RECEIVES_HEAD:  # an exchange, though nothing is sure of its request
-            self._stream_id += 1
+            self._stream_id = self._reading_id = self._stream_id + 1
             self._method = b""
             self._peer_is_old = True
             self._offers_upgrade = self._expects_continue = False

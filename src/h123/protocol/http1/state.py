@@ -3,6 +3,8 @@
 A connection is a row of exchanges, numbered from 1, of which one is open at a time. Each has two messages
 that go on independently, so the state is two small tables: how far receiving is, how far sending is. When
 both are complete the next exchange begins, if both ends keep the connection and this one ended clean.
+
+A client that pipelines (section 9.3.2) has several open: it sends on the newest and receives on the oldest.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Final
 from ..connection import ByteStreamConnection, Role
 from ..errors import ErrorCode, LocalProtocolError
 from ..limits import DEFAULT_LIMITS, Limits
-from .content import ClosingReader, ContentReader
+from .chunks import ChunkedReader
+from .rules import LENIENT, STRICT, Profile
 
 
 class Receiving(enum.Enum):
@@ -38,7 +41,7 @@ class Sending(enum.Enum):
 
 
 class Framing(enum.Enum):
-    """How the content that is sent is delimited (RFC 9112 section 6)."""
+    """How content is delimited (RFC 9112 section 6)."""
 
     LENGTH = enum.auto()
     CHUNKED = enum.auto()
@@ -61,29 +64,58 @@ BY_LENGTH: Final = Framing.LENGTH
 BY_CHUNKS: Final = Framing.CHUNKED
 BY_CLOSING: Final = Framing.CLOSING
 
+_SERVER: Final = Role.SERVER
+_NOTHING: Final = STRICT.forgives
+
 _UNBOUNDED: Final = (1 << 63) - 1
 """HTTP/1.1 has no windows: the transport alone says when to pause."""
+
+
+class Pipeline:
+    """What a client has sent behind the request that is being answered (RFC 9112 section 9.3.2)."""
+
+    __slots__ = ("limit", "may_grow", "requests")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.requests: list[tuple[bytes, bool]] = []  # method, and whether it offers an upgrade
+        self.may_grow = False  # behind the newest
 
 
 class ConnectionState(ByteStreamConnection):
     """What receiving and sending share."""
 
     __slots__ = (
-        "_closed", "_empty_lines", "_eof", "_expects_continue", "_framing", "_is_server",
-        "_keep_alive", "_method", "_offers_upgrade", "_output", "_peer_is_old", "_reader",
-        "_receiving", "_scanned", "_sending", "_small_head", "_stream_id", "_unconsumed", "_unsent",
-        "_waiting", "limits", "role",
+        "_chunks", "_closed", "_empty_lines", "_eof", "_expects_continue", "_forgives", "_incoming",
+        "_is_server", "_keep_alive", "_method", "_offers_upgrade", "_outgoing", "_output",
+        "_peer_is_old", "_pipeline", "_reading_id", "_receiving", "_scanned", "_sending",
+        "_small_head", "_stream_id", "_unconsumed", "_unread", "_unsent", "_waiting", "limits", "role",
     )  # fmt: skip
 
     http_version = "HTTP/1.1"
 
-    def __init__(self, role: Role, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        role: Role,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        profile: Profile | None = None,
+        pipelining: int = 1,
+    ) -> None:
         self.role = role
         self.limits = limits
-        self._is_server = role is Role.SERVER
-        self._small_head = min(limits.start_line_size, limits.header_block_size)
-
-        self._receiving = RECEIVES_HEAD if self._is_server else RECEIVES_IDLE
+        self._is_server = is_server = role is _SERVER
+        if is_server:
+            if profile is not None and profile.forgives:
+                raise LocalProtocolError("requests are judged by all rules: a server is STRICT")
+            self._forgives = _NOTHING
+            self._receiving = RECEIVES_HEAD
+        else:
+            self._forgives = LENIENT.forgives if profile is None else profile.forgives
+            self._receiving = RECEIVES_IDLE
+        self._small_head = limits.start_line_size
+        if limits.header_block_size < self._small_head:
+            self._small_head = limits.header_block_size
         self._sending = SENDS_IDLE
         self._keep_alive = True
         self._eof = False
@@ -97,14 +129,19 @@ class ConnectionState(ByteStreamConnection):
         self._output: list[bytes] = []
 
         # The exchange
-        self._stream_id = 0
+        self._stream_id = 0  # that we send on
+        self._reading_id = 0  # that we receive on; the same but for a client that pipelines
         self._method = b""
-        self._reader: ContentReader = ClosingReader()
-        self._framing = BY_LENGTH
+        self._incoming = BY_LENGTH
+        self._unread = 0
+        self._chunks: ChunkedReader | None = None
+        self._outgoing = BY_LENGTH
         self._unsent = 0
         self._peer_is_old = False  # it speaks HTTP/1.0, or nothing that we know
         self._offers_upgrade = False
         self._expects_continue = False
+
+        self._pipeline: Pipeline | None = None if pipelining == 1 else Pipeline(pipelining)
 
     def __repr__(self) -> str:
         state = (
@@ -116,13 +153,19 @@ class ConnectionState(ByteStreamConnection):
 
     def _become_tunnel(self) -> None:
         self._keep_alive = False
-        self._reader = ClosingReader()
+        self._incoming = BY_CLOSING
         self._receiving = RECEIVES_CONTENT
-        self._framing = BY_CLOSING
+        self._outgoing = BY_CLOSING
         self._sending = SENDS_CONTENT
 
     def _settle(self) -> None:
         """Begin anew, or close, once both messages of the exchange are over."""
+        if self._reading_id != self._stream_id and self._receiving is RECEIVES_NO_MORE:
+            assert self._pipeline is not None
+            self._reading_id += 1
+            self._method, self._offers_upgrade = self._pipeline.requests.pop(0)
+            self._receiving = RECEIVES_HEAD
+            return
         if self._sending is not SENDS_NO_MORE and self._sending is not SENDS_WAITING:
             return
         if self._receiving is RECEIVES_NO_MORE:
@@ -138,6 +181,7 @@ class ConnectionState(ByteStreamConnection):
         self._keep_alive = False
         self._receiving = RECEIVES_TO_DROP
         self._waiting.clear()
+        self._reading_id = self._stream_id  # no other is answered
         self._settle()
 
     def _close(self) -> None:
@@ -148,7 +192,7 @@ class ConnectionState(ByteStreamConnection):
         self._waiting.clear()
 
     def _is_open(self, stream_id: int) -> bool:
-        return stream_id == self._stream_id and self._sending is not SENDS_IDLE
+        return self._reading_id <= stream_id <= self._stream_id and self._sending is not SENDS_IDLE
 
     def reset_stream(self, stream_id: int, error_code: int = ErrorCode.CANCEL) -> None:
         """End an exchange at once, and with it the connection."""
@@ -156,7 +200,10 @@ class ConnectionState(ByteStreamConnection):
             self._close()
 
     def stop_receiving(self, stream_id: int) -> None:
-        """Drop what still comes of the peer's message, and close after ours."""
+        """Drop what still comes of the peer's message, and close after ours.
+
+        With it go the answers to requests that were sent behind that one.
+        """
         if self._is_open(stream_id) and self._receiving is not RECEIVES_NO_MORE:
             self._drop_rest()
 
@@ -185,8 +232,15 @@ class ConnectionState(ByteStreamConnection):
 
     @property
     def available_streams(self) -> int:
-        """1 for a client that has no request out and whose connection goes on, else 0."""
-        return 1 if self._receiving is RECEIVES_IDLE and not self.is_draining else 0
+        """How many requests can be sent now: more than one only where pipelining was asked for."""
+        if self.is_draining or self._is_server:
+            return 0
+        pipeline = self._pipeline
+        if self._receiving is RECEIVES_IDLE:
+            return 1 if pipeline is None else pipeline.limit
+        if pipeline is None or not pipeline.may_grow or self._sending is not SENDS_NO_MORE:
+            return 0
+        return pipeline.limit - (self._stream_id - self._reading_id + 1)
 
     @property
     def wants_data(self) -> bool:

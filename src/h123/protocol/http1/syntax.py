@@ -22,7 +22,8 @@ TARGET: Final = bytes(byte for byte in range(0x21, 0x7F) if byte != 0x23)
 
 WHITESPACE: Final = b" \t"
 
-_PLAIN_HOST: Final = _DIGITS + _LETTERS + b"-._~!$&'()*+,;="
+PLAIN_HOST: Final = _DIGITS + _LETTERS + b"-._~!$&'()*+,;="
+"""A host's name that has neither port nor percent-encoding (RFC 3986 section 3.2.2)."""
 _SCHEME: Final = _DIGITS + _LETTERS + b"+-."
 
 HOST: Final = b"host"
@@ -54,25 +55,23 @@ PLAIN: Final = frozenset(_FREQUENT) | frozenset(name.lower() for name in _FREQUE
 One look-up tells that such a name is a token and that the engine need not look at its value.
 """
 
-_SPECIAL: Final = {
+SPECIAL: Final = {
     spelling: name
     for name in (HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, EXPECT)
     for spelling in (name, name.title())
 }
+"""Names of fields which HTTP/1.1 itself reads, as they are mostly spelled, to their lower case."""
 
 
 def kind_of(name: bytes) -> bytes | None:
-    """Return what a name that is not in `PLAIN` is to the engine.
+    """Return what a name that is neither in `PLAIN` nor in `SPECIAL` is to the engine.
 
     That is the lower-case name of a field which HTTP/1.1 itself reads, and empty for all others. None is
     returned for what is no token, and so no name.
     """
-    kind = _SPECIAL.get(name)
-    if kind is None:
-        if not name or name.translate(None, TOKEN):
-            return None
-        kind = _SPECIAL.get(name.lower(), b"")
-    return kind
+    if not name or name.translate(None, TOKEN):
+        return None
+    return SPECIAL.get(name.lower(), b"")
 
 
 def is_token(value: bytes) -> bool:
@@ -82,7 +81,7 @@ def is_token(value: bytes) -> bool:
 
 def is_host(value: bytes) -> bool:
     """Say whether this is `uri-host [":" port]` (RFC 9110 section 7.2). An empty host is one."""
-    rest = value.translate(None, _PLAIN_HOST)
+    rest = value.translate(None, PLAIN_HOST)
     if not rest:
         return True
     if rest == b":":
@@ -107,10 +106,10 @@ def _is_port(value: bytes) -> bool:
 def _is_registered_name(value: bytes) -> bool:
     # Each piece after a percent sign begins with two hexadecimal digits (RFC 3986 section 2.1).
     first, *encoded = value.split(b"%")
-    return not first.translate(None, _PLAIN_HOST) and all(
+    return not first.translate(None, PLAIN_HOST) and all(
         len(piece) >= 2
         and not piece[:2].translate(None, HEXADECIMAL)
-        and not piece[2:].translate(None, _PLAIN_HOST)
+        and not piece[2:].translate(None, PLAIN_HOST)
         for piece in encoded
     )
 
@@ -121,7 +120,7 @@ def _is_ip_literal(value: bytes) -> bool:
         return (
             bool(version and dot and address)
             and not version.translate(None, HEXADECIMAL)
-            and not address.translate(None, _PLAIN_HOST + b":")
+            and not address.translate(None, PLAIN_HOST + b":")
         )
     return value.count(b":") >= 2 and not value.translate(None, HEXADECIMAL + b":.")
 

@@ -15,6 +15,7 @@ from .syntax import (
     FIELD,
     HOST,
     PLAIN,
+    SPECIAL,
     TARGET,
     TRANSFER_ENCODING,
     is_token,
@@ -34,19 +35,20 @@ def encode_fields(headers: Headers, lines: list[bytes]) -> Known:
 
     Their bytes are not checked yet: `encode_block` does it for the whole.
     """
+    lines += map(b": ".join, headers)
     known: Known = {}
-    for field in headers:
-        lines.append(b": ".join(field))
-        if field[0] not in PLAIN:
-            name = field[0]
-            kind = kind_of(name)
+    for name, value in headers:
+        if name not in PLAIN:
+            kind = SPECIAL.get(name)
             if kind is None:
-                raise LocalProtocolError(f"{name!r} is no field name")
+                kind = kind_of(name)
+                if kind is None:
+                    raise LocalProtocolError(f"{name!r} is no field name")
             if kind:
                 if kind not in known:
-                    known[kind] = field[1]
+                    known[kind] = value
                 elif kind != HOST:
-                    known[kind] += b"," + field[1]
+                    known[kind] += b"," + value
                 else:
                     raise LocalProtocolError("several Host fields")
     return known

@@ -1,6 +1,6 @@
-"""Reading content by each of its framings (RFC 9112 sections 6.3 and 7).
+"""Reading content that comes in chunks, and the trailer section after it (RFC 9112 section 7.1).
 
-A reader takes what has come and puts the content in it, cut as it came, into `pieces`. It returns how far
+The reader takes what has come and puts the content in it, cut as it came, into `pieces`. It returns how far
 it got: what it leaves is the beginning of something that it needs whole, never more than its limits allow.
 """
 
@@ -13,46 +13,11 @@ from ..errors import RemoteProtocolError
 from ..events import Headers
 from ..limits import Limits
 from .head import early_section_fault, parse_trailers
+from .rules import broken
 from .syntax import FIELD, HEXADECIMAL, WHITESPACE
 
 _CHUNK_SIZE_DIGITS: Final = 15
 """Under 2^60 bytes, for the reason that Content-Length has its bound."""
-
-
-class LengthReader:
-    """Reads content whose length was told before (section 6.3, case 6)."""
-
-    __slots__ = ("_remaining", "complete")
-
-    def __init__(self, length: int) -> None:
-        self._remaining = length
-        self.complete = False
-
-    def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
-        """Take what belongs to the content and return where it ends."""
-        stop = position + self._remaining
-        end = len(data)
-        if stop > end:
-            self._remaining = stop - end
-            stop = end
-        else:
-            self.complete = True
-        pieces.append(bytes(data[position:stop]))
-        return stop
-
-
-class ClosingReader:
-    """Reads content that ends where the connection does (section 6.3, case 8), and tunnels."""
-
-    __slots__ = ("complete",)
-
-    def __init__(self) -> None:
-        self.complete = False
-
-    def read(self, data: bytes | bytearray, position: int, pieces: list[bytes]) -> int:
-        """Take all there is and return where it ends."""
-        pieces.append(bytes(data[position:]))
-        return len(data)
 
 
 class _Part(enum.Enum):
@@ -71,13 +36,13 @@ class ChunkedReader:
     """Reads content in chunks, and the trailer section after it (section 7.1)."""
 
     __slots__ = (
-        "_extensions", "_from_server", "_limits", "_part", "_remaining", "_scanned", "complete",
+        "_extensions", "_forgives_padding", "_limits", "_part", "_remaining", "_scanned", "complete",
         "trailers",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, *, from_server: bool) -> None:
+    def __init__(self, limits: Limits, *, forgives_padding: bool) -> None:
         self._limits = limits
-        self._from_server = from_server
+        self._forgives_padding = forgives_padding
         self._part = _SIZE
         self._remaining = 0
         self._scanned = 0
@@ -102,7 +67,7 @@ class ChunkedReader:
                 if data[position : position + 2] != b"\r\n":
                     if end - position == 1 and data[position] == 0x0D:
                         return position
-                    raise RemoteProtocolError("a chunk longer than its size", rule="chunk-data-end")
+                    raise broken("chunk-data-end")
                 position += 2
                 self._part = _SIZE
             elif self._part is _SIZE:
@@ -110,9 +75,7 @@ class ChunkedReader:
                 line_end = data.find(b"\r\n", position, position + longest + 2)
                 if line_end < 0:
                     if end - position >= longest + 2:
-                        raise RemoteProtocolError(
-                            "a chunk size line without end", rule="chunk-size-too-long"
-                        )
+                        raise broken("chunk-size-too-long")
                     return position
                 size = self._chunk_size(bytes(data[position:line_end]))
                 position = line_end + 2
@@ -134,27 +97,20 @@ class ChunkedReader:
                 self._extensions = max(0, self._extensions - size)
             return size
         digits, semicolon, extension = line.partition(b";")
-        if semicolon:
-            if extension.translate(None, FIELD):
-                raise RemoteProtocolError(
-                    "a control character in a chunk extension", rule="chunk-extension"
-                )
-            digits = digits.rstrip(WHITESPACE)  # section 7.1.1 allows it before the semicolon
-        elif self._from_server:
-            digits = digits.rstrip(WHITESPACE)  # some pad the size to a fixed width
-        if not digits or digits.translate(None, HEXADECIMAL):
-            raise RemoteProtocolError("a chunk size that is no number", rule="chunk-size")
-        if len(digits) > _CHUNK_SIZE_DIGITS:
-            raise RemoteProtocolError(
-                "a chunk size beyond all measure", status=413, rule="chunk-size-too-large"
-            )
-        size = int(digits, 16)
+        bare = digits.rstrip(WHITESPACE)  # section 7.1.1 allows it before the semicolon
+        if semicolon and extension.translate(None, FIELD):
+            raise broken("chunk-extension")
+        if not bare or bare.translate(None, HEXADECIMAL):
+            raise broken("chunk-size")
+        if not semicolon and bare != digits and not self._forgives_padding:
+            raise broken("chunk-size-padding")
+        if len(bare) > _CHUNK_SIZE_DIGITS:
+            raise broken("chunk-size-too-large")
+        size = int(bare, 16)
         # Extensions may come with every chunk, but not be what is really sent.
         self._extensions = max(0, self._extensions + len(extension) - size)
         if self._extensions > self._limits.header_block_size:
-            raise RemoteProtocolError(
-                "more chunk extensions than content", rule="chunk-extensions-too-large"
-            )
+            raise broken("chunk-extensions-too-large")
         return size
 
     def _read_trailers(self, data: bytes | bytearray, position: int) -> int:
@@ -178,6 +134,3 @@ class ChunkedReader:
             raise fault or error from None
         self.complete = True
         return section_end + 4
-
-
-ContentReader = LengthReader | ClosingReader | ChunkedReader
