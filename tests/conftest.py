@@ -181,11 +181,13 @@ def serve(certificate: LocalCertificate) -> Iterator[Serve]:
 
 
 class Program:
-    """A process beside the test that is surely gone at the end of it."""
+    """A process beside the test that is surely gone at the end of it, even if the tests are killed."""
 
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command = command
-        self.process = subprocess.Popen(command, start_new_session=True, **options)
+        follower = shutil.which("setpriv")  # of util-linux: ends a program when its parent dies
+        prefix = [follower, "--pdeathsig", "TERM", "--"] if follower else []
+        self.process = subprocess.Popen([*prefix, *command], start_new_session=True, **options)
 
     @property
     def pid(self) -> int:

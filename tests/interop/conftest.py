@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -26,9 +25,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of some pages and files, `big.bin` of 256 MiB apart. It goes with the session."""
-    place = Path(tempfile.mkdtemp(prefix="h123-interop-"))
+    place = tmp_path_factory.mktemp("folder")
     try:
         (place / "hello.txt").write_text("Hello, world!\n")
         (place / "digits.txt").write_text("0123456789" * 100)
