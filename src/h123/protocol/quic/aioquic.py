@@ -2,8 +2,9 @@
 
 RFC 9000. aioquic lets its windows grow as data arrives, and queues whatever it is given; here credit grows
 as data is consumed (see `aioquic_credit`), and queues are bounded. For that some of aioquic's internals
-are read: `_streams` and their senders (what is queued), `_close_event` and `_state` (why it ended),
-`_remote_max_streams_bidi`. Tests hold each of them, so that an aioquic that changes them is noticed at once.
+are read: `_streams` and their senders (what is queued), `_close_event` and `_state` (why it ended), what it
+knows of the peer's limits. One is written: `ack_at`, so that acknowledgements travel with data. Tests hold
+each of them, so that an aioquic that changes them is noticed at once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from aioquic.quic.connection import (
     QuicConnectionState,
 )
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType
-from aioquic.tls import AlertDescription
+from aioquic.tls import AlertDescription, Epoch
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 
@@ -49,6 +50,8 @@ logging.getLogger("quic").addHandler(logging.NullHandler())
 
 ROUNDING = 1e-6
 """Seconds, far above what floats lose and far below what timers resolve."""
+UNANSWERED_PROBES = 5
+"""After so many, at intervals that double, a peer is taken to be gone (RFC 9002 section 6.2)."""
 SMALLEST_BUFFER = 16384
 """Bytes that a stream may queue even if a great many others do so too."""
 _CERTIFICATE_ALERTS = frozenset([42, 43, 44, 45, 46, 48, 116])  # RFC 8446 section 6.2
@@ -89,6 +92,7 @@ class AioQUICConnection(QUICConnection):
         self._stopped: set[int] = set()
         self._hungry: set[int] = set()
         self._streams_allowed = 0
+        self._wrote = False
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "ready" if self._ready else "handshake"
@@ -133,6 +137,12 @@ class AioQUICConnection(QUICConnection):
         quic = self._quic
         if self._released or not quic._network_paths:
             return self._release([], now)
+        space = quic._spaces.get(Epoch.ONE_RTT)
+        if space is not None and space.ack_at is not None and (self._wrote or space.ack_at <= now):
+            # What is to be sent takes an acknowledgement along that would be due soon. And one that
+            # is due must be overdue: at the very moment pacing would hold it back, and its timer not.
+            space.ack_at = now - ROUNDING
+        self._wrote = False
         datagrams: list[tuple[bytes, object]] = quic.datagrams_to_send(now=now)
         if quic._events:
             # Connection ids must lead here before the peer can use them.
@@ -187,6 +197,7 @@ class AioQUICConnection(QUICConnection):
         stream = self._quic._streams.get(stream_id)
         if stream is not None and stream.sender._reset_error_code is None and not self._closed:
             stream.sender.write(data, end_stream)
+            self._wrote = True
 
     def stream_capacity(self, stream_id: int) -> int:
         """See the contract.
@@ -273,7 +284,9 @@ class AioQUICConnection(QUICConnection):
 
     @property
     def is_flushed(self) -> bool:
-        """See the contract."""
+        """See the contract. A peer that has not answered to several probes is not waited for."""
+        if self._quic._loss._pto_count >= UNANSWERED_PROBES:
+            return True
         for stream in self._quic._streams.values():
             sender = stream.sender
             if sender.is_finished:

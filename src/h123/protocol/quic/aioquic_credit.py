@@ -23,6 +23,7 @@ from aioquic.quic.packet import (
     pull_quic_transport_parameters,
 )
 
+from .aioquic_pacing import CoarsePacer
 from .connection import Incoming
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class CreditedConnection(QuicConnection):
         unidirectional = self._local_max_streams_uni
         unidirectional.value = unidirectional.sent = UNIDIRECTIONAL_STREAMS
         self._local_max_stream_data_uni = UNIDIRECTIONAL_WINDOW
+        self._loss._pacer = CoarsePacer(max_datagram_size=self._max_datagram_size)
         self._connection_credit = 0
         self._stream_credit: dict[int, int] = {}
 

@@ -67,7 +67,8 @@ class QUICEvent(Event):
 class TransportReady(QUICEvent):
     """The handshake is complete: the peer is who it should be, and streams can be used."""
 
-    __slots__ = ("alpn_protocol",)
+    __match_args__ = ("alpn_protocol",)
+    __slots__ = __match_args__
 
     def __init__(self, alpn_protocol: str) -> None:
         self.alpn_protocol = alpn_protocol
@@ -76,7 +77,8 @@ class TransportReady(QUICEvent):
 class StreamDataReceived(QUICEvent):
     """Bytes of a stream, in order. Each is to be given back with `consume`."""
 
-    __slots__ = ("stream_id", "data", "end_stream")
+    __match_args__ = ("stream_id", "data", "end_stream")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, data: bytes, end_stream: bool) -> None:
         self.stream_id = stream_id
@@ -87,7 +89,8 @@ class StreamDataReceived(QUICEvent):
 class ResetReceived(QUICEvent):
     """The peer sends no more on this stream, and what is missing will not come."""
 
-    __slots__ = ("stream_id", "error_code")
+    __match_args__ = ("stream_id", "error_code")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, error_code: int) -> None:
         self.stream_id = stream_id
@@ -97,7 +100,8 @@ class ResetReceived(QUICEvent):
 class StopSendingReceived(QUICEvent):
     """The peer reads no more of this stream. The transport has reset our side of it already."""
 
-    __slots__ = ("stream_id", "error_code")
+    __match_args__ = ("stream_id", "error_code")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, error_code: int) -> None:
         self.stream_id = stream_id
@@ -107,7 +111,8 @@ class StopSendingReceived(QUICEvent):
 class StreamCapacityChanged(QUICEvent):
     """A stream whose `stream_capacity` was low has room again."""
 
-    __slots__ = ("stream_id",)
+    __match_args__ = ("stream_id",)
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id
@@ -122,7 +127,8 @@ class StreamsAvailable(QUICEvent):
 class PingReplied(QUICEvent):
     """The peer acknowledged the PING of this number."""
 
-    __slots__ = ("number",)
+    __match_args__ = ("number",)
+    __slots__ = __match_args__
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -136,7 +142,8 @@ class TransportClosed(QUICEvent):
     `"handshake-timeout"`, `"certificate"`, `"tls-alert"`, `"quic"` (the peer broke RFC 9000).
     """
 
-    __slots__ = ("error_code", "reason", "application", "remote", "rule")
+    __match_args__ = ("error_code", "reason", "application", "remote", "rule")
+    __slots__ = __match_args__
 
     def __init__(
         self, error_code: int, reason: str, application: bool, remote: bool, rule: str
