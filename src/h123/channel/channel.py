@@ -404,11 +404,12 @@ class Channel:
         if self._write_failed:
             return
         self._write_failed = True
+        if self.engine.role is Role.SERVER or not isinstance(self.engine, ByteStreamConnection):
+            self._fail(error)
+            return
         for exchange in list(self.exchanges.values()):
             exchange.send_stopped = True
             exchange.wake()
-        if self.engine.role is Role.SERVER or not isinstance(self.engine, ByteStreamConnection):
-            self._fail(error)
 
     def give_credit(self, exchange: Exchange, amount: int) -> None:
         """Tell the engine that the reader has taken `amount` bytes. The lock is held."""
