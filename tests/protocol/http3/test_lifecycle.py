@@ -141,6 +141,12 @@ def test_an_end_that_cuts_nothing_off_is_an_event(client: Bench) -> None:
     assert client.engine.is_closed
 
 
+def test_an_end_without_a_word(server: Bench) -> None:
+    assert server.tell(TransportClosed(0, "", False, True, "peer-close")) == [
+        ConnectionClosed(0, "the peer closed the connection")
+    ]
+
+
 def test_silence_is_an_end_too(server: Bench) -> None:
     server.quic.queue.append(TransportClosed(0, "idle timeout", False, False, "idle-timeout"))
     assert server.engine.handle_timeout(1.0) == [ConnectionClosed(0, "idle timeout")]

@@ -373,11 +373,12 @@ class ReceivingConnection(DatagramConnection):
     def _take_close(self, event: TransportClosed, events: list[Event]) -> None:
         """Tell the connection's end: quietly if nothing was cut off by it."""
         cut_off = len(self._streams)
-        who = "the peer closed the connection" if event.remote else "the connection ended"
-        what = event.reason
+        message = event.reason
         if event.application:
-            what = name_of(event.error_code) + (f": {what}" if what else "")
-        message = f"{who}: {what}" if event.application or event.remote else what
+            code = name_of(event.error_code)
+            message = f"{code}: {message}" if message else code
+        if event.remote:
+            message = ": ".join(filter(None, ["the peer closed the connection", message]))
         if cut_off or not self.is_ready or event.rule == "quic":
             raise RemoteProtocolError(message, error_code=event.error_code, rule=event.rule)
         self._closed = True
