@@ -70,7 +70,10 @@ class Peer:
                 body = self.bodies.get(event.stream_id, b"")
                 self.bodies[event.stream_id] = body + event.data
                 self.engine.consume(event.stream_id, len(event.data))
-            self.script(self, event)
+            try:
+                self.script(self, event)
+            except LocalProtocolError:
+                pass  # the client has left the stream in the same breath
         self.push()
 
     def push(self) -> None:
@@ -158,6 +161,8 @@ class Connector:
         channel.start()
         world.channels.append(channel)
         world.peers.append(Peer(world.backend, there, protocol, world.script, world.server_limits))
+        if world.on_connected is not None:
+            await world.on_connected(channel)
         return channel
 
 
@@ -179,6 +184,7 @@ class World:
         self.backend = MemoryBackend(has_event_loop=has_event_loop)
         self.connect_time = 0.0
         self.on_connect: Callable[[int, Route], Coroutine[Any, Any, None]] | None = None
+        self.on_connected: Callable[[ClientChannel], Coroutine[Any, Any, None]] | None = None
         self.server_limits = server_limits or Limits()
         self.peers: list[Peer] = []
         self.channels: list[ClientChannel] = []

@@ -13,9 +13,11 @@ from h123 import (
     LocalProtocolError,
     PoolTimeout,
     ReadError,
+    ReadTimeout,
     RemoteProtocolError,
     Timeout,
 )
+from h123.client.connect import ClientChannel
 from h123.network.memory import Cancelled
 from h123.protocol.errors import ErrorCode
 from h123.protocol.events import Event, RequestReceived
@@ -590,6 +592,92 @@ def test_who_waits_for_a_stream_goes_elsewhere_after_goaway() -> None:
     assert ended == [2.0, 2.0]
     assert len(world.peers) == 2
     world.assert_clean(connections=1)
+
+
+@BOTH
+def test_goaway_on_an_idle_connection_gives_its_place_back(has_event_loop: bool) -> None:
+    world = World(has_event_loop=has_event_loop, limits=Limits(max_connections=1))
+
+    async def several() -> None:
+        await world.text()
+        world.peers[0].engine.close()
+        world.peers[0].push()
+        await world.backend.sleep(1)
+        assert await world.text("/next") == "/next"
+
+    world.run(several())
+    assert world.channels[0].is_closed
+    assert len(world.peers) == 2
+    world.assert_clean(connections=1)
+
+
+@BOTH
+def test_a_connection_that_cannot_send_takes_no_more_requests(has_event_loop: bool) -> None:
+    """What is under way on it may still be answered; then its place is free."""
+    world = World(ignore_all, has_event_loop=has_event_loop, timeout=Timeout(5))
+
+    async def first() -> None:
+        with pytest.raises(ReadTimeout):
+            await world.text("/0")
+
+    async def second() -> None:
+        await world.backend.sleep(1)
+        world.peers[0].stream.incoming.error = None
+        world.channels[0].wire.stream.outgoing.error = BrokenPipeError("gone")  # type: ignore[attr-defined]
+        with pytest.raises(ReadTimeout):
+            await world.text("/1")  # its head is lost, as a write tells
+
+    async def third() -> None:
+        await world.backend.sleep(2)
+        world.script = answer_all
+        assert await world.text("/2") == "/2"
+
+    world.run(first(), second(), third())
+    assert len(world.peers) == 2
+    world.assert_clean(connections=1)
+
+
+def test_a_connection_that_ends_as_soon_as_it_is_made() -> None:
+    world = World()
+
+    async def close(channel: ClientChannel) -> None:
+        channel.close()
+
+    async def one() -> None:
+        with pytest.raises(ReadError, match="closed on this side"):
+            await world.text()
+
+    world.on_connected = close
+    world.run(one())
+    world.assert_clean(connections=0)
+
+
+def test_a_server_that_allows_no_stream() -> None:
+    world = World(server_limits=EngineLimits(concurrent_streams=0), timeout=Timeout(None, pool=3.0))
+
+    async def settings(channel: ClientChannel) -> None:
+        await world.backend.sleep(0.1)
+
+    async def one() -> None:
+        with pytest.raises(PoolTimeout):
+            await world.text()
+
+    world.on_connected = settings
+    world.run(one(), one())
+    assert len(world.peers) == 1
+    world.core.close()
+
+
+def test_a_connection_that_is_not_to_be_kept_and_takes_no_request() -> None:
+    world = World(protocol="http/1.1", limits=Limits(max_keepalive_connections=0))
+
+    async def one() -> None:
+        with pytest.raises(LocalProtocolError):
+            await world.call(extensions={"target": b"/a b"})
+
+    world.run(one())
+    assert world.channels[0].is_closed
+    world.assert_clean(connections=0)
 
 
 # ----------------------------------------------------------------------------------- closing

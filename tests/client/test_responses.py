@@ -38,6 +38,26 @@ def test_a_response_says_what_it_is(client: Any, server: Any, version: str) -> N
     assert local != peer
 
 
+def test_what_is_known_of_the_connection(client: Any, server: Any, version: str) -> None:
+    url = server.https("/")
+    response = client.request("GET", url, http_version=version, stream=True)
+    channel = response.stream.exchange.channel
+    assert channel.peer_certificate[:1] == b"0"
+    assert (channel.tls is None) is (version == "3")
+    client.leave(response)
+    plain = client.request("GET", server.http("/"), stream=True)
+    assert plain.stream.exchange.channel.peer_certificate is None
+    client.leave(plain)
+
+
+def test_a_host_of_the_callers_own(client: Any, server: Any, version: str) -> None:
+    """RFC 9113 section 8.3.1: `:authority` says what the Host field would."""
+    response = client.request(
+        "GET", server.https("/show"), headers={"Host": "virtual.test"}, http_version=version
+    )
+    assert shown(response)["url"] == "https://virtual.test/show"
+
+
 def test_http1_without_tls_and_http2_by_prior_knowledge(client: Any, server: Any) -> None:
     assert client.request("GET", server.http("/")).http_version == "HTTP/1.1"
     assert client.request("GET", server.http("/"), http_version="2").http_version == "HTTP/2"
@@ -420,6 +440,12 @@ def test_a_redirect_to_what_is_no_url(client: Any, server: Any, to: str) -> None
     with pytest.raises(h123.RemoteProtocolError, match=r"redirected to .*no URL") as caught:
         client.request("GET", server.https("/redirect/302/"), params={"to": to})
     assert caught.value.request.method == "GET"
+
+
+def test_a_redirect_to_what_is_no_url_that_nobody_follows(client: Any, server: Any) -> None:
+    url = server.https("/redirect/302/")
+    response = client.request("GET", url, params={"to": "http://[::1"}, follow_redirects=False)
+    assert response.status_code == 302
 
 
 def test_a_redirect_to_another_scheme(client: Any, server: Any) -> None:

@@ -331,7 +331,7 @@ class Channel:
         """
         with self.lock:
             engine = self.engine
-            if self.is_closed or self._write_failed or engine.available_streams <= 0:
+            if self.is_broken or engine.available_streams <= 0:
                 return None
             stream_id = self.call_engine(
                 engine.send_request,
@@ -359,6 +359,15 @@ class Channel:
             return method(*args, **kwargs)
         except engine_errors.LocalProtocolError as error:
             raise LocalProtocolError(str(error)) from error
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing more can be sent; what has come can still be read."""
+        return self._write_failed or self.is_closed
+
+    def is_flushed(self) -> bool:
+        """Whether the network has all that was sent."""
+        return not self.wire.unsent or self.is_broken
 
     def has_room(self) -> bool:
         """Whether the network keeps up with what is sent."""

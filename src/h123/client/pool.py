@@ -366,7 +366,9 @@ class Pool:
                 return True
             lane = self.lanes[channel.route]
             if not channel.exchanges and channel.engine.available_streams > 0:
-                if not lane.waiting and (self.starved or self._is_one_too_many()):
+                if channel.is_broken or (
+                    not lane.waiting and (self.starved or self._is_one_too_many())
+                ):
                     return False
                 channel.idle_since = self.backend.now()
                 self.idle[channel] = None
