@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: demo test test-quick lint bench coverage clean peers
+.PHONY: demo test test-quick test-compiled lint bench bench-engines coverage clean peers
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py
@@ -30,6 +30,19 @@ coverage: $(VENV)/tested
 
 bench: $(VENV)/benched
 	$(BIN)/python -m bench
+
+# Engines in memory, ours beside everyone's; compiled too if `make $(VENV)/compiled` was done.
+bench-engines: $(VENV)/benched
+	$(BIN)/python -m bench.engines --compiled $(VENV)/compiled
+
+# The same source through mypyc (needs a C compiler), and the engines' tests on it.
+$(VENV)/compiled: $(VENV)/installed setup.py $(shell find src/h123/protocol -name '*.py')
+	rm -rf $@
+	H123_COMPILE=1 $(PIP) install --no-deps --target $@ .
+
+test-compiled: $(VENV)/compiled $(VENV)/tested
+	PYTHONPATH=$(VENV)/compiled $(BIN)/python -m h123 --version
+	PYTHONPATH=$(VENV)/compiled $(BIN)/python -m pytest -n $(WORKERS) tests/protocol
 
 # curl, nghttp2, nginx, caddy and Chromium from Debian, where the machine allows. Tests skip what is missing.
 peers: $(VENV)/tested

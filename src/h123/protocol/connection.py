@@ -29,7 +29,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from .errors import ErrorCode
-from .limits import DEFAULT_LIMITS, Limits
+from .limits import Limits
+from .native import mypyc_attr
 
 if TYPE_CHECKING:
     from .events import Event, Headers
@@ -42,6 +43,7 @@ class Role(enum.Enum):
     SERVER = "server"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Connection(ABC):
     """One HTTP connection, seen from one end. See the module for what every engine promises.
 
@@ -183,15 +185,13 @@ class Connection(ABC):
         """Whether nothing more can be sent or received. What `data_to_send` still holds is to be sent."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ByteStreamConnection(Connection):
     """An HTTP connection over an ordered stream of bytes: TCP, TLS, a Unix socket, a tunnel.
 
-    Made with `Engine(role, limits=Limits())`. A client's first bytes (HTTP/2's preface) are there to send
-    from the start.
+    Made with `Engine(role, limits=Limits())`, as `registry.EngineFactory` says. A client's first bytes
+    (HTTP/2's preface) are there to send from the start.
     """
-
-    @abstractmethod
-    def __init__(self, role: Role, *, limits: Limits = DEFAULT_LIMITS) -> None: ...
 
     @abstractmethod
     def receive_data(self, data: bytes) -> list[Event]:
@@ -218,6 +218,7 @@ class ByteStreamConnection(Connection):
         """Tell the time (seconds of any monotonic clock), now and then: budgets that refill need it."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class DatagramConnection(Connection):
     """An HTTP connection over QUIC: it takes datagrams and time, and gives datagrams and a deadline.
 

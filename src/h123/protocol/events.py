@@ -7,6 +7,10 @@ event that carries it.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from .native import mypyc_attr
+
 Headers = list[tuple[bytes, bytes]]
 """Header fields as engines take and give them: names and values in the order of the wire.
 
@@ -15,20 +19,25 @@ never among them.
 """
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Event:
-    """Base of all events. Two events are equal when their class and all their fields are."""
+    """Base of all events. Two events are equal when their class and all their fields are.
 
+    The fields can be matched by position: `case DataReceived(stream_id, data)`.
+    """
+
+    __match_args__: ClassVar[tuple[str, ...]] = ()  # compiled classes have no __slots__ to ask for
     __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__
+            getattr(self, name) == getattr(other, name) for name in self.__match_args__
         )
 
     __hash__ = None  # type: ignore[assignment]  # mutable by construction
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
         return f"{type(self).__name__}({fields})"
 
 
@@ -41,10 +50,11 @@ class RequestReceived(Event):
     which knows of TLS, fills it in. `protocol` is the `:protocol` of an extended CONNECT (RFC 8441).
     """
 
-    __slots__ = (
+    __match_args__: ClassVar[tuple[str, ...]] = (
         "stream_id", "method", "target", "scheme", "authority", "headers", "end_stream",
         "http_version", "protocol",
     )  # fmt: skip
+    __slots__ = __match_args__
 
     def __init__(
         self,
@@ -72,7 +82,8 @@ class RequestReceived(Event):
 class InformationalReceived(Event):
     """A 1xx response's head (client). Any number may come before the response (RFC 9110 section 15.2)."""
 
-    __slots__ = ("stream_id", "status", "headers")
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "status", "headers")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, status: int, headers: Headers) -> None:
         self.stream_id = stream_id
@@ -83,7 +94,15 @@ class InformationalReceived(Event):
 class ResponseReceived(Event):
     """The final response's head (client). `reason` is HTTP/1.1's reason phrase, else empty."""
 
-    __slots__ = ("stream_id", "status", "headers", "end_stream", "http_version", "reason")
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "stream_id",
+        "status",
+        "headers",
+        "end_stream",
+        "http_version",
+        "reason",
+    )
+    __slots__ = __match_args__
 
     def __init__(
         self,
@@ -108,7 +127,8 @@ class DataReceived(Event):
     Each byte of `data` is to be given back with `consume` once it has been taken from the engine's user.
     """
 
-    __slots__ = ("stream_id", "data", "end_stream")
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "data", "end_stream")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, data: bytes, end_stream: bool) -> None:
         self.stream_id = stream_id
@@ -119,7 +139,8 @@ class DataReceived(Event):
 class TrailersReceived(Event):
     """The trailer section (RFC 9110 section 6.5). It ends the stream."""
 
-    __slots__ = ("stream_id", "headers")
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "headers")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, headers: Headers) -> None:
         self.stream_id = stream_id
@@ -135,7 +156,15 @@ class StreamReset(Event):
     whatever its method (RFC 9113 section 8.7, RFC 9114 sections 4.1.1 and 5.2).
     """
 
-    __slots__ = ("stream_id", "error_code", "remote", "unprocessed", "message", "rule")
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "stream_id",
+        "error_code",
+        "remote",
+        "unprocessed",
+        "message",
+        "rule",
+    )
+    __slots__ = __match_args__
 
     def __init__(
         self,
@@ -161,7 +190,8 @@ class StopSending(Event):
     section 8.1). Further data for the stream is refused by `send_data`.
     """
 
-    __slots__ = ("stream_id", "error_code")
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "error_code")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, error_code: int) -> None:
         self.stream_id = stream_id
@@ -171,7 +201,8 @@ class StopSending(Event):
 class CapacityChanged(Event):
     """More may be sent now: on one stream, or with `stream_id` None on any of them or with new ones."""
 
-    __slots__ = ("stream_id",)
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id",)
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int | None) -> None:
         self.stream_id = stream_id
@@ -180,7 +211,8 @@ class CapacityChanged(Event):
 class PingAcknowledged(Event):
     """The peer answered a `ping` with this payload."""
 
-    __slots__ = ("payload",)
+    __match_args__: ClassVar[tuple[str, ...]] = ("payload",)
+    __slots__ = __match_args__
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
@@ -189,7 +221,8 @@ class PingAcknowledged(Event):
 class SettingsChanged(Event):
     """The peer's settings: number to value, as it sent them. They are in force already."""
 
-    __slots__ = ("settings",)
+    __match_args__: ClassVar[tuple[str, ...]] = ("settings",)
+    __slots__ = __match_args__
 
     def __init__(self, settings: dict[int, int]) -> None:
         self.settings = settings
@@ -198,7 +231,8 @@ class SettingsChanged(Event):
 class HandshakeCompleted(Event):
     """The transport under a datagram engine is ready: TLS is done and the peer's name was checked."""
 
-    __slots__ = ("alpn_protocol",)
+    __match_args__: ClassVar[tuple[str, ...]] = ("alpn_protocol",)
+    __slots__ = __match_args__
 
     def __init__(self, alpn_protocol: str) -> None:
         self.alpn_protocol = alpn_protocol
@@ -207,7 +241,8 @@ class HandshakeCompleted(Event):
 class GoAwayReceived(Event):
     """The peer takes no new streams. Ours above `last_stream_id` follow as `StreamReset`, unprocessed."""
 
-    __slots__ = ("last_stream_id", "error_code", "debug_data")
+    __match_args__: ClassVar[tuple[str, ...]] = ("last_stream_id", "error_code", "debug_data")
+    __slots__ = __match_args__
 
     def __init__(self, last_stream_id: int, error_code: int, debug_data: bytes = b"") -> None:
         self.last_stream_id = last_stream_id
@@ -218,7 +253,8 @@ class GoAwayReceived(Event):
 class DatagramReceived(Event):
     """An HTTP datagram (RFC 9297) of a stream."""
 
-    __slots__ = ("stream_id", "data")
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "data")
+    __slots__ = __match_args__
 
     def __init__(self, stream_id: int, data: bytes) -> None:
         self.stream_id = stream_id
@@ -231,7 +267,8 @@ class ConnectionClosed(Event):
     `error_code` is what the peer closed with, where the version has such a thing, else 0.
     """
 
-    __slots__ = ("error_code", "reason")
+    __match_args__: ClassVar[tuple[str, ...]] = ("error_code", "reason")
+    __slots__ = __match_args__
 
     def __init__(self, error_code: int = 0, reason: str = "") -> None:
         self.error_code = error_code

@@ -326,8 +326,12 @@ class ReceivingConnection(ConnectionState):
                 stop = end
             else:
                 complete = True
-        content = data[position:stop] if isinstance(data, bytes) else bytes(data[position:stop])
-        self._unconsumed += stop - position
+        size = stop - position
+        if not isinstance(data, bytes):
+            content = bytes(data[position:stop])
+        else:
+            content = data if size == len(data) else data[position:stop]
+        self._unconsumed += size
         events.append(DataReceived(self._reading_id, content, complete))
         if complete:
             self._receiving = RECEIVES_NO_MORE

@@ -378,7 +378,8 @@ class ReceivingConnection(DatagramConnection):
             code = name_of(event.error_code)
             message = f"{code}: {message}" if message else code
         if event.remote:
-            message = ": ".join(filter(None, ["the peer closed the connection", message]))
+            closed = "the peer closed the connection"
+            message = f"{closed}: {message}" if message else closed
         if cut_off or not self.is_ready or event.rule == "quic":
             raise RemoteProtocolError(message, error_code=event.error_code, rule=event.rule)
         self._closed = True
