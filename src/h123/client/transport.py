@@ -18,6 +18,7 @@ from ..message.exceptions import (
     TimeoutException,
     UnsupportedProtocol,
 )
+from ..message.headers import without_content_length
 from .alternatives import Alternatives
 from .body import AsyncResponseBody, SyncResponseBody
 from .clock import Clock
@@ -169,7 +170,7 @@ class HTTPTransport:
         upload: Upload | None = None
         try:
             if not exchange.send_ended:
-                upload = Upload(exchange, request.stream, clock)
+                upload = Upload(exchange, request, clock)
                 await upload.start()
             await exchange.receive_response(clock.deadline(clock.timeout.read))
             if upload is not None:
@@ -227,6 +228,8 @@ def _head(request: Request, route: Route) -> RequestHead:
         headers = [*request.headers.raw, *route.proxy.headers.raw]
     else:
         headers = request.headers.raw
+    if request.has_trailers:  # HTTP/1.1 has them after chunks alone
+        headers = without_content_length(headers)
     custom = request.extensions.get("target")
     return RequestHead(
         request.method.encode("ascii"),
@@ -234,7 +237,7 @@ def _head(request: Request, route: Route) -> RequestHead:
         headers,
         url.raw_scheme,
         _authority(request),
-        request.stream.content_length == 0,
+        request.stream.content_length == 0 and not request.has_trailers,
     )
 
 

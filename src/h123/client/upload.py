@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ..channel.exchange import Exchange
+    from ..message import Request
     from ..network.backend import TaskHandle
     from .clock import Clock
 
@@ -31,10 +32,10 @@ LOOK_EVERY = 262144
 class Upload:
     """The content of one request on its way out."""
 
-    def __init__(
-        self, exchange: Exchange, stream: SyncByteStream | AsyncByteStream, clock: Clock
-    ) -> None:
+    def __init__(self, exchange: Exchange, request: Request, clock: Clock) -> None:
+        stream: SyncByteStream | AsyncByteStream = request.stream
         self.exchange = exchange
+        self.request = request
         self.stream = stream
         self.clock = clock
         self.is_done = False
@@ -99,12 +100,14 @@ class Upload:
         exchange = self.exchange
         if self._offset >= len(self._piece) and not self._exhausted:
             await self._next_piece()
-        if self._exhausted and self.stream.trailers and not exchange.send_stopped:
-            exchange.send_trailers(list(self.stream.trailers))
+        trailers = self.request.trailers.raw if self._exhausted else None
+        if trailers and self._offset >= len(self._piece) and not exchange.send_stopped:
+            exchange.send_trailers(trailers)
         if exchange.send_ended or exchange.send_stopped:
             self.is_done = True
             return True
-        offset = exchange.send_some(self._piece, self._offset, end_stream=self._exhausted)
+        end = self._exhausted and not trailers
+        offset = exchange.send_some(self._piece, self._offset, end_stream=end)
         if exchange.send_ended or exchange.send_stopped:
             self.is_done = True
         sent = offset - self._offset
@@ -135,16 +138,12 @@ class Upload:
             self._exhausted = True  # the content is this one part
 
     async def _run_beside(self, parts: AsyncIterator[bytes]) -> None:
-        """Send everything, in a task of its own."""
+        """Send everything, in a task of its own, and note what keeps it from that."""
         exchange = self.exchange
         try:
-            while not self.is_done:
-                if not await self._send_piece():
-                    deadline = self.clock.deadline(self.clock.timeout.write)
-                    if not await exchange.channel.wait(
-                        exchange, exchange.can_send, deadline, to_send=True
-                    ):
-                        raise WriteTimeout(f"{exchange.channel.peer} took no data in time")
+            await self._send_all()
+        except GeneratorExit:  # the event loop is gone: nothing can be awaited
+            raise
         except BaseException as error:
             if not self.is_done:  # else it was told to stop
                 self._failure = error
@@ -154,9 +153,19 @@ class Upload:
         finally:
             self.is_done = True
             exchange.wake()
-            if hasattr(parts, "aclose"):
-                await parts.aclose()
-            await self.stream.aclose()  # type: ignore[union-attr]  # it is an async one
+        if hasattr(parts, "aclose"):
+            await parts.aclose()
+        await self.stream.aclose()  # type: ignore[union-attr]  # it is an async one
+
+    async def _send_all(self) -> None:
+        exchange = self.exchange
+        while not self.is_done:
+            if not await self._send_piece():
+                deadline = self.clock.deadline(self.clock.timeout.write)
+                if not await exchange.channel.wait(
+                    exchange, exchange.can_send, deadline, to_send=True
+                ):
+                    raise WriteTimeout(f"{exchange.channel.peer} took no data in time")
 
     def cause(self, error: BaseException) -> BaseException:
         """Return what is behind an error of the exchange: a sending beside may have broken it."""
@@ -186,19 +195,23 @@ class Upload:
         Raises what the content's iterator raises.
         """
         exchange = self.exchange
-        wait = exchange.channel.wait
+        channel = exchange.channel
         try:
             while not self.is_done:
                 sent = self._sent
+                deadline = self.clock.deadline(self.clock.timeout.write)
                 if self._task is not None:
-                    deadline = self.clock.deadline(self.clock.timeout.write)
-                    ended = await wait(exchange, lambda: self.is_done, deadline)
-                elif not await self._send_piece():
-                    deadline = self.clock.deadline(self.clock.timeout.write)
-                    ended = await wait(exchange, exchange.can_send, deadline, to_send=True)
+                    goes_on = await channel.wait(exchange, lambda: self.is_done, deadline)
                 else:
-                    continue
-                if not ended and sent == self._sent:
+                    goes_on = await self._send_piece() or await channel.wait(
+                        exchange, exchange.can_send, deadline, to_send=True
+                    )
+                if not goes_on and sent == self._sent:
+                    break
+            while not exchange.send_stopped and not channel.is_flushed():
+                # Without an event loop nobody sends what is queued once nobody waits.
+                deadline = self.clock.deadline(self.clock.timeout.write)
+                if not await channel.wait(exchange, channel.is_flushed, deadline, to_send=True):
                     break
         except HTTPError:
             pass  # the answer is complete: what became of the rest changes nothing

@@ -307,6 +307,11 @@ class Headers(MutableMapping[str, str]):
         self._merged = None
 
 
+def without_content_length(raw: RawHeaders) -> RawHeaders:
+    """Return the fields but for Content-Length: trailers can not follow it in HTTP/1.1 (RFC 9112 section 7.1)."""
+    return [field for field in raw if field[0].lower() != b"content-length"]
+
+
 def _key(name: Text) -> bytes:
     """Return the bytes that a name is indexed by."""
     if isinstance(name, str):

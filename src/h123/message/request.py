@@ -165,6 +165,11 @@ class Request:
     def trailers(self, trailers: HeaderTypes) -> None:
         self._trailers = Headers(trailers)
 
+    @property
+    def has_trailers(self) -> bool:
+        """Whether trailers were set; a stream may have others."""
+        return bool(self._trailers)
+
     # ------------------------------------------------------------------------------ content
 
     @property

@@ -153,6 +153,11 @@ class Response(ResponseHead):
         if fields:
             self.headers = Headers.from_raw(raw + fields)
 
+    @property
+    def has_trailers(self) -> bool:
+        """Whether trailers were given when the response was made, or set since; a stream may have others."""
+        return bool(self._trailers)
+
     def set_content(self, content: bytes) -> None:
         """Take content, as it was sent, that somebody else has read from the stream."""
         self.stream = ByteStream(content)

@@ -183,16 +183,15 @@ def _write(path: str, data: bytes, mode: int) -> None:
 
 
 def _authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:
-    """Return a new self-signed certificate that may issue for this machine's own names alone."""
+    """Return a new self-signed certificate that, of all names, may issue for localhost alone.
+
+    It is not bound to loopback addresses as well: BoringSSL refuses every chain with such a constraint.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
     name = _name(f"h123 local development ({_user_and_host()})")
-    permitted: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ipaddress.ip_network("127.0.0.0/8")),
-        x509.IPAddress(ipaddress.ip_network("::1/128")),
-    ]
+    permitted: list[x509.GeneralName] = [x509.DNSName(NAMES[0])]
     builder = _builder(name, name, key, now, now + _AUTHORITY_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..message import ByteStream, Request, Response
 from ..message.exceptions import HTTPError, InvalidURL, LocalProtocolError, WriteTimeout
+from ..message.headers import without_content_length
 from ..protocol.errors import ErrorCode
 from .body import RequestBody
 from .content import Content
@@ -104,7 +105,7 @@ class Answerer:
         body: RequestBody | None,
     ) -> None:
         stream = response.stream
-        if type(stream) is ByteStream:
+        if type(stream) is ByteStream and not response.has_trailers:
             try:
                 await self._send_whole(channel, exchange, request, response, stream.content, body)
             except LocalProtocolError as error:
@@ -117,12 +118,15 @@ class Answerer:
                 if bare:
                     await self._send_whole(channel, exchange, request, response, b"", body)
                 else:
-                    _begin(exchange, response.status_code, self._headers(response, channel, None))
+                    headers = self._headers(response, channel, None)
+                    if response.has_trailers:  # HTTP/1.1 has them after chunks alone
+                        headers = without_content_length(headers)
+                    _begin(exchange, response.status_code, headers)
             except LocalProtocolError as error:
                 await self._send_failure(channel, exchange, request, body, error)
             else:
                 if not bare:
-                    await self._send_parts(channel, exchange, content)
+                    await self._send_parts(channel, exchange, content, response)
         finally:
             await content.close()
 
@@ -159,14 +163,16 @@ class Answerer:
         error: LocalProtocolError,
     ) -> None:
         """Say 500 in the place of a response that can not be sent."""
-        log.error("the response to %s %r can not be sent: %s", request.method, request.target, error)
+        log.error(
+            "the response to %s %r can not be sent: %s", request.method, request.target, error
+        )
         failure = _server_error()
         await self._send_whole(channel, exchange, request, failure, failure.content, body)
 
     async def _send_parts(
-        self, channel: ServerChannel, exchange: Exchange, content: Content
+        self, channel: ServerChannel, exchange: Exchange, content: Content, response: Response
     ) -> None:
-        """Send content as it is made, and the trailers that its stream has in the end.
+        """Send content as it is made, and the trailers that there are in the end.
 
         The head leaves with the first part, unless that takes its time. When the client breaks the exchange
         off, the wait for a next part is cancelled: it may never come.
@@ -182,7 +188,7 @@ class Answerer:
                 if unshared > FAIR_SHARE:
                     unshared = 0
                     await asyncio.sleep(0)
-            trailers = list(getattr(content.stream, "trailers", ()))
+            trailers = response.trailers.raw
             if trailers:
                 if exchange.error is not None:
                     raise ClientGone(str(exchange.error))
@@ -209,7 +215,11 @@ class Answerer:
         for name, value in raw:
             size = len(name)
             if size == 14:
-                if length is not None and name.lower() == b"content-length" and int(value) != length:
+                if (
+                    length is not None
+                    and name.lower() == b"content-length"
+                    and int(value) != length
+                ):
                     raise LocalProtocolError(
                         f"Content-Length is {value.decode()} and the content has {length} bytes"
                     )

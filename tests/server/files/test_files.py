@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import re
 import tempfile
@@ -357,6 +358,8 @@ def as_nobody() -> Iterator[Path]:
             (root / path).chmod(mode)
         was_root = os.geteuid() == 0
         if was_root:
+            # asyncio imports it late, and another user may not read where Python is.
+            importlib.import_module("concurrent.futures.thread")
             os.seteuid(65534)
         try:
             yield root
