@@ -20,6 +20,7 @@ NOT_COMPILED = (
     "limits.py",  # users subclass it, with fields that it finds by their annotations
     "native.py",  # what plain Python needs in place of mypyc
     "registry.py",  # runs once
+    "sensitive.py",  # a kind of bytes, which compiled classes can not be
     "quic",  # adapters of libraries, as are the next two
     "adapters",
     "websocket",

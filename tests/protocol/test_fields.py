@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from h123.protocol import fields
 from h123.protocol.errors import LocalProtocolError
 from h123.protocol.events import Headers
 from h123.protocol.fields import (
@@ -200,3 +201,12 @@ def test_any_section_is_taken_or_malformed(fields: Headers) -> None:
             parse(fields)
         except MalformedError:
             pass
+
+
+def test_the_names_known_to_be_plain_are_bounded() -> None:
+    """They are one set for the whole process: a peer that invents names must not make it grow."""
+    for number in range(2000):
+        assert parse_trailers([(b"x-invented-%d" % number, b"")])
+        assert parse_trailers([(b"x" * 1000 + b"%d" % number, b"")])
+    assert len(fields._plain_names) <= 512
+    assert max(map(len, fields._plain_names)) <= 64

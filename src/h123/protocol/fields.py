@@ -4,8 +4,10 @@ RFC 9110 section 5 (fields), RFC 9113 sections 8.2 and 8.3 and RFC 9114 sections
 versions ask alike: lower case, pseudo-header fields, no connection-specific fields), RFC 8441 and RFC 9220
 (extended CONNECT). Nothing here knows of a connection: a section comes in as decoded by HPACK or QPACK.
 
-A received section is checked as a block: all names joined must consist of the characters that a name may
-have, all values likewise. That is one pass in C, and stricter than looking for what is known to be bad.
+A section is checked as a block: all names joined must consist of the characters that a name may have, all
+values likewise. That is one pass in C, and stricter than looking for what is known to be bad. The usual
+section, in which nothing is delicate, needs few loops (`_quick_split`); what that can not vouch for is
+looked at field by field, which also finds the words for what is wrong.
 """
 
 from __future__ import annotations
@@ -34,9 +36,17 @@ _PROTOCOL = b"/" + _TOKEN
 _CONNECTION_SPECIFIC = frozenset(
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"]
 )
+# Names about which there is more to check than their characters.
+_DELICATE = _CONNECTION_SPECIFIC | {b"te", b""}
 _REQUEST_PSEUDO = frozenset([b":method", b":scheme", b":authority", b":path", b":protocol"])
 _RESPONSE_PSEUDO = frozenset([b":status"])
 _DIGITS = b"0123456789"
+_STRIP = bytes.strip
+
+# Names that were found in order, of which few are used over and over.
+_plain_names: set[bytes] = set()
+_MOST_PLAIN_NAMES = 512
+_LONGEST_PLAIN_NAME = 64
 
 
 class MalformedError(Exception):
@@ -153,8 +163,46 @@ def join_cookies(headers: Headers) -> Headers:
     return joined
 
 
+def _quick_split(
+    fields: Headers, known: frozenset[bytes]
+) -> tuple[dict[bytes, bytes], Headers] | None:
+    """Do what `_split` does for a section that is well-formed and plain, or return None."""
+    first = 0
+    for name, _ in fields:
+        if name[:1] != b":":
+            break
+        first += 1
+    headers = fields[first:]
+    pseudo = dict(fields[:first])
+    values = [value for _, value in fields]
+    if (
+        len(pseudo) == first
+        and known.issuperset(pseudo)
+        and _are_plain([name for name, _ in headers])
+        and not b"".join(values).translate(None, _VALUE)
+        and list(map(_STRIP, values)) == values
+    ):
+        return pseudo, headers
+    return None
+
+
+def _are_plain(names: list[bytes]) -> bool:
+    """Whether these are names in lower case, and none is one about which there is more to check."""
+    if _plain_names.issuperset(names):
+        return True
+    if b"".join(names).translate(None, _NAME) or not _DELICATE.isdisjoint(names):
+        return False
+    if len(_plain_names) >= _MOST_PLAIN_NAMES:
+        _plain_names.clear()
+    _plain_names.update([name for name in names if len(name) <= _LONGEST_PLAIN_NAME])
+    return True
+
+
 def _split(fields: Headers, known: frozenset[bytes]) -> tuple[dict[bytes, bytes], Headers]:
     """Part the pseudo-header fields from the others, and check what holds for every section."""
+    quick = _quick_split(fields, known)
+    if quick is not None:
+        return quick
     pseudo: dict[bytes, bytes] = {}
     for name, value in fields:
         if name[:1] != b":":
@@ -219,10 +267,10 @@ def request_fields(
     whoever writes one means it.
     """
     rest = _to_send(headers)
-    for name, value in rest:
-        if name == b"host":
-            authority = value
-    rest = [field for field in rest if field[0] != b"host"]
+    hosts = [value for name, value in rest if name == b"host"]
+    if hosts:
+        authority = hosts[-1]
+        rest = [field for field in rest if field[0] != b"host"]
     connect = method == b"CONNECT" and not protocol
     if connect:
         authority = target
@@ -266,10 +314,11 @@ def trailer_fields(headers: Headers) -> Headers:
 
 def _to_send(headers: Headers) -> Headers:
     """Return the fields with names in lower case and without those that belong to HTTP/1.1 alone."""
-    fields = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower in _CONNECTION_SPECIFIC or (lower == b"te" and value.lower() != b"trailers"):
-            continue
-        fields.append((lower, value))
-    return fields
+    fields = [(name.lower(), value) for name, value in headers]
+    if _plain_names.issuperset([name for name, _ in fields]):
+        return fields
+    return [
+        (name, value)
+        for name, value in fields
+        if name not in _CONNECTION_SPECIFIC and (name != b"te" or value.lower() == b"trailers")
+    ]

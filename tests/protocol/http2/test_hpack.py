@@ -13,6 +13,7 @@ from h123.protocol.http2.hpack import (
     KEPT_BLOCKS,
     Decoder,
     Encoder,
+    Sensitive,
     encode_integer,
 )
 from h123.protocol.http2.static_table import STATIC_TABLE
@@ -352,3 +353,67 @@ def test_any_bytes_decode_or_raise_a_compression_error(blocks: list[bytes]) -> N
     except RemoteProtocolError as error:
         codes.add(error.error_code)
     assert codes == {ErrorCode.COMPRESSION_ERROR}
+
+
+# ------------------------------------------------------------------------- sensitive values
+
+
+def test_7_1_3_a_sensitive_value_is_a_literal_never_indexed_whatever_the_tables_hold() -> None:
+    encoder = Encoder()
+    encoder.encode([(b"x-key", b"k")])  # in the table from now on
+    assert encoder.encode([(b"x-key", b"k")]) == b"\xbe"
+    never = encoder.encode_anew([(b"x-key", Sensitive(b"k"))])
+    assert never == b"\x1f\x2f\x01k"
+    assert not encoder.keepable
+    assert encoder.encode_anew([(b":path", Sensitive(b"/"))]) == b"\x14\x01/"
+    assert encoder.encode_anew([(b"x-new", Sensitive(b"k"))]).endswith(b"\x01k")
+    assert encoder.encode_anew([(b"x-new", b"k")])[0] == 0x40  # what was sensitive left no trace
+
+
+def test_6_2_3_a_value_that_came_never_indexed_is_sensitive_on_the_next_hop_too() -> None:
+    decoder = Decoder()
+    (field,) = decoder.decode(b"\x10\x01a\x01b")
+    assert field == (b"a", b"b")
+    assert type(field[1]) is Sensitive
+    assert Encoder().encode([field])[0] == 0x10
+    assert decoder.decode(b"\x00\x01a\x01b") == [field]
+    assert type(decoder.decode(b"\x00\x01a\x01b")[0][1]) is bytes
+
+
+def test_values_sent_once_go_as_they_are_and_those_that_stay_are_huffman_coded() -> None:
+    """The coding costs both ends more time than the bytes it saves, unless it is done once."""
+    encoder = Encoder()
+    assert encoder.encode([(b":path", b"/aaaaaaaa")]) == b"\x04\x09/aaaaaaaa"
+    assert encoder.encode([(b"accept", b"aaaaaaaa")]) == b"\x53\x85" + bytes.fromhex("18c6318c63")
+    assert encoder.encode([(b":path", b"/" * 200)]) == b"\x04\x7f\x49" + b"/" * 200
+
+
+def test_long_names_and_far_indices_in_literals() -> None:
+    decoder, encoder = Decoder(), Encoder()
+    for number in range(90):
+        encoder.encode([(b"n%d" % number, b"first")])
+    section = [(b"n%d" % number, b"second") for number in range(90)]
+    decoder = Decoder()
+    twin = Encoder()
+    for number in range(90):
+        decoder.decode(twin.encode([(b"n%d" % number, b"first")]))
+    assert decoder.decode(twin.encode_anew(section)) == section
+    assert decoder.decode(b"\x0f\x80\x00\x01x") == [
+        (b"accept-charset", b"x")
+    ]  # 15 in two bytes more
+
+
+def test_evicted_entries_are_gone_however_many() -> None:
+    encoder, decoder = Encoder(), Decoder()
+    for number in range(300):
+        field = (b"name-%d" % number, b"v" * 30)
+        assert decoder.decode(encoder.encode([field])) == [field]
+    assert len(decoder._table) < 200
+    with pytest.raises(RemoteProtocolError, match="in no table"):
+        decoder.decode(b"\xff\x40")
+
+
+def test_a_long_value_that_is_another_each_time_goes_as_it_is() -> None:
+    encoder = Encoder()
+    encoder.encode([(b"cookie", b"a" * 30)])
+    assert encoder.encode([(b"cookie", b"b" * 30)]) == b"\x0f\x11\x1e" + b"b" * 30

@@ -56,7 +56,7 @@ class _Node:
 class _Tables:
     """What encoding and decoding look up."""
 
-    __slots__ = ("codes", "root", "dead", "start", "ends", "nodes")
+    __slots__ = ("codes", "root", "dead", "start", "ends", "nodes", "shared")
 
     def __init__(self) -> None:
         self.codes = _canonical_codes()
@@ -74,6 +74,8 @@ class _Tables:
         self.start = self.root.row
         self.nodes = {id(self.dead.row): self.dead}
         self._collect(self.root)
+        # Equal entries are one object: what decoding walks through should fit into the caches.
+        self.shared: dict[tuple[int, bytes], tuple[_Row, bytes]] = {}
         # A string may end where less than a byte of ones has gone by since its last symbol.
         self.ends: set[int] = set()
         node = self.root
@@ -89,7 +91,9 @@ class _Tables:
 
     def enter(self, row: _Row) -> None:
         """Fill a row that was never entered before."""
-        row.extend(self._expand(self.nodes[id(row)], 8))
+        shared = self.shared
+        for target, text in self._expand(self.nodes[id(row)], 8):
+            row.append(shared.setdefault((id(target), text), (target, text)))
 
     def _expand(self, node: _Node, bits: int) -> list[tuple[_Row, bytes]]:
         """Return where each string of this many bits leads from a node, and the symbols on the way."""
@@ -145,11 +149,12 @@ def decode(data: bytes) -> bytes:
     tables = _tables[0] if _tables else _make_tables()
     while True:
         row = tables.start
-        symbols = []
+        symbols: list[bytes] = []
+        append = symbols.append
         try:
             for byte in data:
                 row, text = row[byte]
-                symbols.append(text)
+                append(text)
         except IndexError:
             tables.enter(row)  # 256 times in a process's life at most
             continue
