@@ -89,7 +89,8 @@ def encode_fields(headers: HeaderTypes | None, encoding: str | None = None) -> R
     """Return validated fields as an engine takes them, in the order given."""
     if headers is None:
         return []
-    if isinstance(headers, Headers):
+    # An abstract class asks long whether something is an instance of it: the usual type goes first.
+    if type(headers) is not dict and isinstance(headers, Headers):
         return list(headers.raw)
     items: Any = getattr(headers, "items", None)
     pairs: Iterable[tuple[Any, Any]] = headers if items is None else items()  # type: ignore[assignment]  # a union of mappings and pairs

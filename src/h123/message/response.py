@@ -140,11 +140,11 @@ class Response(ResponseHead):
         return response
 
     def _add_fields(self, fields: list[tuple[bytes, bytes]]) -> None:
-        headers = self.headers
-        raw = headers.raw
+        raw = self.headers.raw
         if raw:
-            framed = "content-length" in headers or "transfer-encoding" in headers
-            has_type = "content-type" in headers
+            names = {name.lower() for name, _ in raw}  # sooner than an index that nobody else may want
+            framed = b"content-length" in names or b"transfer-encoding" in names
+            has_type = b"content-type" in names
             fields = [
                 field
                 for field in fields
@@ -163,9 +163,15 @@ class Response(ResponseHead):
         self.stream = ByteStream(content)
         self._decode_whole(content)
 
+    def _is_coded(self) -> bool:
+        for name, _ in self.headers.raw:
+            if len(name) == 16 and name.lower() == b"content-encoding":
+                return True
+        return False
+
     def _decode_whole(self, content: bytes) -> None:
         """Take content that is there as a whole, decoded if the headers say that it is coded."""
-        if content and "content-encoding" in self.headers:
+        if content and self._is_coded():
             content = b"".join(self._decoded(iter((content,))))
         self._content = content
         self.is_closed = True

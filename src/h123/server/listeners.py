@@ -15,7 +15,6 @@ from ..channel.wire import ByteStreamWire
 from ..network.backend import format_address
 from ..network.connect import start_tls
 from ..network.stream import SocketStream, Stream
-from ..protocol import registry
 from ..protocol.connection import Role
 from .channel import ServerChannel
 
@@ -116,9 +115,7 @@ class TCPListener:
         except BaseException:
             stream.close()
             raise
-        engine = registry.find(protocol, server.engines.get(protocol, "h123"))(
-            Role.SERVER, limits=server.limits
-        )
+        engine = server.byte_stream_engines[protocol](Role.SERVER, limits=server.limits)
         channel = ServerChannel(
             engine,
             ByteStreamWire(engine, stream),

@@ -90,7 +90,7 @@ class UDPListener:
         self.listener: QUICListener[ServerChannel] = QUICListener(
             self._accept, connections=server.limits.connections
         )
-        self.is_draining = False
+        self._is_draining = False
         self._sender: Any = None
         self._watching_write = False
 
@@ -100,7 +100,7 @@ class UDPListener:
 
     def drain(self) -> None:
         """Take no new connections; those that are open go on."""
-        self.is_draining = True
+        self._is_draining = True
 
     def close(self) -> None:
         """Close the socket."""
@@ -151,8 +151,7 @@ class UDPListener:
             datagrams = self.udp.receive_many()
             for data, address in datagrams:
                 self._sender = address
-                if self.is_draining and data and data[0] & 0x80:
-                    continue  # only new connections, and their first packets, have long headers
+                self.listener.is_open = not (self._is_draining or self.server.is_full)
                 channel = self.listener.receive_datagram(data, address, now)
                 if channel is not None:
                     self._give(channel, data, address, now)

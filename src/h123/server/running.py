@@ -100,7 +100,16 @@ class Runner:
 class _Spare(Coroutine[Any, Any, None]):
     """What a spare task runs: nothing until it is given a coroutine that has begun."""
 
-    __slots__ = ("_base", "_coroutine", "_idle", "_is_dismissed", "_name", "_waits_for", "context", "task")
+    __slots__ = (
+        "_base",
+        "_coroutine",
+        "_idle",
+        "_is_dismissed",
+        "_name",
+        "_waits_for",
+        "context",
+        "task",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._base = contextvars.copy_context()

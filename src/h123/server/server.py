@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..network.asyncio import AsyncioBackend
 from ..network.listen import bind_both, bind_tcp, bind_udp
+from ..protocol import registry
 from .address import parse_bind
 from .answering import Answerer
 from .limits import DEFAULT_LIMITS, ServerLimits
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from ..network.udp import UDPSocket
+    from ..protocol.registry import EngineFactory
     from .answering import Handler
     from .channel import ServerChannel
     from .quic import UDPListener
@@ -30,6 +32,8 @@ log = logging.getLogger("h123.server")
 SWEEP = 0.5
 """Seconds between looks at which connections have been waited for long enough."""
 ALT_SVC_MAX_AGE = 86400
+CANCELLATION_TIME = 1.0
+"""Seconds that cancelled handlers are given to end."""
 
 
 class Server:
@@ -83,6 +87,7 @@ class Server:
         self.http3 = http3
         self.limits = limits
         self.engines = dict(engines or {})
+        self.byte_stream_engines: dict[str, EngineFactory] = {}
         self.backend = AsyncioBackend()
         self.answerer = Answerer(handler, limits)
         self.runner = Runner()
@@ -101,8 +106,12 @@ class Server:
         """Bind everything and begin to serve; `urls` says where.
 
         Raises `OSError` for an address that can not be bound or a file that can not be read, `ValueError`
-        for a certificate and key that do not belong together. Nothing stays open then.
+        for a certificate and key that do not belong together, `LookupError` for an engine that is not known.
+        Nothing stays open then.
         """
+        for protocol in ("http/1.1",) * self.http1 + ("h2",) * self.http2:
+            name = self.engines.get(protocol, "h123")
+            self.byte_stream_engines[protocol] = registry.find(protocol, name)
         try:
             if self.bind is not None:
                 await self._start_tls(*self.bind)
@@ -233,15 +242,26 @@ class Server:
             task.cancel()  # they have asked for nothing yet
         for channel in list(self._channels):
             channel.drain()
-        if self._channels or self._welcoming:
-            try:
+        try:
+            if self._channels or self._welcoming:
                 await asyncio.wait_for(self._empty.wait(), grace)
-            except TimeoutError:
-                for channel in list(self._channels):
-                    channel.close()
-                    channel.expire()
+        except TimeoutError:
+            pass
+        finally:
+            self._close_all()
+        if self.runner.tasks:
+            await asyncio.wait(self.runner.tasks, timeout=CANCELLATION_TIME)
+        for task in self.runner.tasks:
+            log.warning("a handler goes on though it was cancelled: %r", task.get_coro())
+
+    def _close_all(self) -> None:
+        """End all that is still open, and cancel the handlers that have not ended."""
+        for channel in list(self._channels):
+            channel.close()
+        self.runner.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
+            self._sweeper = None
         for udp in self._udp:
             udp.close()
         self._tcp.clear()

@@ -154,6 +154,8 @@ class QUICListener(Generic[T]):
         connections: int = 100_000,
         versions: tuple[int, ...] = (VERSION_1, VERSION_2),
     ) -> None:
+        self.is_open = True
+        """Whether new connections are begun. Those that are there go on."""
         self._accept = accept
         self._retry_above = retry_above
         self._most_half_open = half_open
@@ -235,7 +237,7 @@ class QUICListener(Generic[T]):
 
     def _meet(self, header: LongHeader, address: object, now: float) -> T | None:
         """Open a connection for a client's Initial packet, or ask it to come back with a token."""
-        if self._half_open >= self._most_half_open:
+        if not self.is_open or self._half_open >= self._most_half_open:
             return None
         if len(self._connections) >= self._most_connections:
             return None
