@@ -72,6 +72,8 @@ class Limits(Settings):
     """Streams the peer may have open at once (what a server announces)."""
     stream_window: int = 1048576
     """Bytes of one stream in flight or unread: what is granted to the peer, and never more unconsumed."""
+    largest_stream_window: int = 8388608
+    """What an HTTP/2 stream's window may grow to on a long path whose peer is seen to wait for it."""
     connection_window: int = 16777216
     """Bytes of all streams together in flight or unread."""
     frame_size: int = 16384

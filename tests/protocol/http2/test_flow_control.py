@@ -6,6 +6,7 @@ import pytest
 from tests.protocol.http2.playbook import (
     END_STREAM,
     GET,
+    OK,
     PADDED,
     POST,
     PREFACE,
@@ -39,7 +40,7 @@ SMALL = Limits(stream_window=65535, connection_window=100000)
 
 
 def updates(engine: HTTP2Connection) -> list[tuple[int, int]]:
-    frames = sent(engine)
+    frames = [frame for frame in sent(engine) if frame.kind != "PING"]
     assert all(frame.kind == "WINDOW_UPDATE" for frame in frames)
     return [(frame.stream, frame.code) for frame in frames]
 
@@ -396,3 +397,30 @@ def test_ten_thousand_idle_streams_do_not_take_part() -> None:
     hears(engine, settings((4, 100)), settings((4, 70000)), window_update(0, 5))
     get(engine)
     assert touched == []
+
+
+# ------------------------------------------------------------ content that nobody ever consumes
+
+
+def test_a_server_takes_no_streams_while_a_thousand_ended_unread() -> None:
+    engine = server()
+    for stream in range(1, 2001, 2):
+        hears(engine, headers(stream, POST), data(stream, b"x", end=True))
+        engine.send_response(stream, 204, [], end_stream=True)
+    (refused,) = hears(engine, headers(2001, POST))
+    assert isinstance(refused, StreamReset)
+    assert refused.error_code == ErrorCode.REFUSED_STREAM
+    engine.consume(1, 1)
+    assert hears(engine, headers(2003, GET, end=True))[0] == RequestReceived(
+        2003, b"GET", b"/", b"https", b"a.example", [], True, "HTTP/2"
+    )
+
+
+def test_a_client_has_no_streams_left_while_a_thousand_ended_unread() -> None:
+    engine = client()
+    for _ in range(1000):
+        stream = get(engine)
+        hears(engine, headers(stream, OK), data(stream, b"x", end=True))
+    assert engine.available_streams == 0
+    engine.consume(1, 1)
+    assert engine.available_streams > 0

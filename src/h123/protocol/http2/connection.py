@@ -213,6 +213,8 @@ class HTTP2Connection(MessageFrames):
         """How many requests `send_request` would take now: what the server's SETTINGS leave."""
         if self._is_server or self._is_leaving or self._peer_left or self._is_over:
             return 0
+        if self._has_unread_heap:
+            return 0
         left = self._max_streams - len(self._streams)
         ids_left = (frames.LARGEST_STREAM_ID - self._highest_id) // 2
         if left > ids_left:

@@ -22,9 +22,11 @@ from .settings import (
     MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE,
     parse_settings,
+    stream_window,
 )
 from .state import ConnectionState, broken
 from .streams import RESET_BY_PEER, Stream, StreamFault
+from .tuning import PROBE
 
 DRAIN_PING: Final = b"h123 bye"
 """The PING behind the first GOAWAY: its answer says that the peer has read that (section 6.8)."""
@@ -118,11 +120,12 @@ class ControlFrames(ConnectionState):
         self._decoder.max_table_size = self.limits.table_size
         self._kept_requests.clear()
         self._kept_responses.clear()
-        less = self._stream_window - self.limits.stream_window
+        less = self._stream_window - stream_window(self.limits)
         if less:
             self._stream_window -= less
             for stream in self._streams.values():
                 stream.receive_window -= less
+                stream.window -= less
 
     # ---------------------------------------------------------------------------------- PING
 
@@ -137,6 +140,8 @@ class ControlFrames(ConnectionState):
             self._events.append(PingAcknowledged(payload))
         elif payload == DRAIN_PING and self._is_leaving:
             self._finish_leaving()
+        elif payload == PROBE:
+            self._tuning.on_answer()
 
     def _finish_leaving(self) -> None:
         """Say which requests were the last: the peer has read that there shall be no more."""

@@ -167,7 +167,7 @@ class MessageFrames(ControlFrames):
             self._closed_streams.remember(stream_id, self._stream_window)
             return
         self._budgets.useful += 1
-        if len(self._streams) >= self.limits.concurrent_streams:
+        if len(self._streams) >= self.limits.concurrent_streams or self._has_unread_heap:
             raise StreamFault(
                 stream_id,
                 ErrorCode.REFUSED_STREAM,

@@ -72,6 +72,11 @@ def largest_frame(limits: Limits) -> int:
     return min(max(limits.frame_size, SMALLEST_MAX_FRAME_SIZE), LARGEST_MAX_FRAME_SIZE)
 
 
+def stream_window(limits: Limits) -> int:
+    """Return the window that we give each stream."""
+    return min(limits.stream_window, LARGEST_WINDOW)
+
+
 def our_settings(limits: Limits, *, server: bool) -> bytes:
     """Return the SETTINGS frame that says what we accept: what differs from the defaults."""
     settings = [(MAX_HEADER_LIST_SIZE, limits.header_block_size)]
@@ -82,7 +87,7 @@ def our_settings(limits: Limits, *, server: bool) -> bytes:
         settings.append((ENABLE_PUSH, 0))
     for number, value, default in (
         (HEADER_TABLE_SIZE, limits.table_size, DEFAULT_TABLE_SIZE),
-        (INITIAL_WINDOW_SIZE, limits.stream_window, DEFAULT_WINDOW),
+        (INITIAL_WINDOW_SIZE, stream_window(limits), DEFAULT_WINDOW),
         (MAX_FRAME_SIZE, largest_frame(limits), SMALLEST_MAX_FRAME_SIZE),
     ):
         if value != default:

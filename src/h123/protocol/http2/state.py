@@ -16,15 +16,19 @@ from .budgets import Budgets, flood
 from .frames import (
     DEFAULT_WINDOW,
     LARGEST_STREAM_ID,
+    LARGEST_WINDOW,
+    PING,
     PREFACE,
     SMALLEST_MAX_FRAME_SIZE,
+    frame,
     goaway,
     rst_stream,
     window_update,
 )
 from .hpack import DEFAULT_TABLE_SIZE, Decoder, Encoder
-from .settings import largest_frame, our_settings
+from .settings import largest_frame, our_settings, stream_window
 from .streams import ENDED, UNKNOWN_LENGTH, ClosedStreams, Stream
+from .tuning import PROBE, WindowTuning
 
 if TYPE_CHECKING:
     from ..events import Event, Headers
@@ -34,6 +38,9 @@ OVERSIZE: Final = 4
 
 _ASSUMED_STREAMS: Final = 100
 """What a server takes, until its SETTINGS say so: the least that RFC 9113 section 6.5.2 recommends."""
+
+_UNREAD_STREAMS: Final = 1000
+"""Streams that are over while their content waits to be consumed: each takes a little memory."""
 
 KeptRequest = tuple[bytes, bytes, bytes, bytes, bytes, "Headers", int]
 """Method, target, scheme, authority, protocol, fields, Content-Length."""
@@ -98,11 +105,13 @@ class ConnectionState(ByteStreamConnection):
         # Our own. Until the peer has acknowledged them it may go by the defaults.
         self._settings_acknowledged = False
         self._largest_frame = largest_frame(limits)
-        self._stream_window = max(limits.stream_window, DEFAULT_WINDOW)
+        self._stream_window = max(stream_window(limits), DEFAULT_WINDOW)
         self._receive_window = DEFAULT_WINDOW
-        self._credit = limits.connection_window - DEFAULT_WINDOW
-        self._stream_credit_step = max(limits.stream_window // 2, 1)
+        self._credit = min(limits.connection_window, LARGEST_WINDOW) - DEFAULT_WINDOW
         self._credit_step = max(limits.connection_window // 2, 1)
+        # One stream that nobody reads must not take the whole connection's window.
+        largest = min(limits.largest_stream_window, limits.connection_window // 2, LARGEST_WINDOW)
+        self._tuning = WindowTuning(stream_window(limits), largest)
 
         section_size = limits.header_block_size * OVERSIZE
         self._decoder = Decoder(
@@ -210,6 +219,11 @@ class ConnectionState(ByteStreamConnection):
 
     # ------------------------------------------------------------------------------- streams
 
+    @property
+    def _has_unread_heap(self) -> bool:
+        """Whether so many streams ended unread that there shall be no more until some are consumed."""
+        return len(self._unread) >= _UNREAD_STREAMS
+
     def _close_stream(self, stream: Stream, how: int) -> None:
         """Forget an open stream but for how it ended (section 5.1)."""
         stream.is_over = True
@@ -253,12 +267,19 @@ class ConnectionState(ByteStreamConnection):
 
     def _credit_stream(self, stream: Stream, amount: int) -> None:
         stream.credit += amount
-        if stream.credit >= self._stream_credit_step and not (
-            stream.receive_ended or stream.dropping
-        ):
-            self._outgoing.append(window_update(stream.id, stream.credit))
-            stream.receive_window += stream.credit
-            stream.credit = 0
+        if stream.credit * 2 >= stream.window and not (stream.receive_ended or stream.dropping):
+            self._grant_stream(stream)
+
+    def _grant_stream(self, stream: Stream) -> None:
+        """Send WINDOW_UPDATE for what was consumed, and what the window has grown by since the last."""
+        tuning = self._tuning
+        increment = stream.credit + max(tuning.size - stream.window, 0)
+        self._outgoing.append(window_update(stream.id, increment))
+        if tuning.on_grant(stream, increment):
+            self._outgoing.append(frame(PING, 0, 0, PROBE))
+        stream.receive_window += increment
+        stream.window = max(tuning.size, stream.window)
+        stream.credit = 0
 
     def _credit_connection(self, amount: int) -> None:
         self._credit += amount

@@ -32,6 +32,7 @@ class Stream:
         send_offset: the window for what we send, less the peer's SETTINGS_INITIAL_WINDOW_SIZE: so a change
             of the setting touches no stream.
         receive_window: bytes that the peer may still send.
+        window: what `receive_window` is when all was consumed and granted again.
         credit: bytes consumed that were not yet granted again.
         unread: bytes told to the user that were not yet consumed.
         receive_left, send_left: content still to come by Content-Length, or `UNKNOWN_LENGTH`.
@@ -43,7 +44,7 @@ class Stream:
     """
 
     __slots__ = (
-        "id", "send_offset", "receive_window", "credit", "unread", "receive_left", "send_left",
+        "id", "send_offset", "receive_window", "window", "credit", "unread", "receive_left", "send_left",
         "head_received", "receive_ended", "head_sent", "send_ended", "dropping", "is_head",
         "is_connect", "is_tunnel", "is_over", "informational",
     )  # fmt: skip
@@ -51,7 +52,7 @@ class Stream:
     def __init__(self, stream_id: int, receive_window: int, method: bytes) -> None:
         self.id = stream_id
         self.send_offset = 0
-        self.receive_window = receive_window
+        self.receive_window = self.window = receive_window
         self.credit = 0
         self.unread = 0
         self.receive_left = UNKNOWN_LENGTH
