@@ -21,8 +21,11 @@ class Echo(AsyncByteStream):
         self.request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self.request.stream:  # type: ignore[union-attr]
-            yield part
+        try:
+            async for part in self.request.stream:  # type: ignore[union-attr]
+                yield part
+        except h123.TransportError:
+            return  # the client has left
         self.trailers = list(self.request.stream.trailers)
 
 

@@ -14,8 +14,10 @@ import pytest
 from tests.client.app import app, shown
 
 import h123
+from h123.client import options
 from h123.client.clock import Clock
 from h123.client.connect import Route
+from h123.client.core import ClientCore
 from h123.client.settings import UNSET, Timeout, basic_credentials
 from h123.client.transport import Versions
 from h123.network.memory import MemoryBackend
@@ -57,6 +59,26 @@ def test_functions_take_what_the_clients_methods_take(name: str) -> None:
         return [(n, d) for n, k, d, _ in parameters(function) if n not in ("self", "options")]
 
     assert named(getattr(h123, name)) == named(getattr(h123.Client, name))
+
+
+def test_the_keywords_that_are_described_are_those_that_work() -> None:
+    """The types of `options` stand for what `build_request`, `send` and `Client` take."""
+    building = set(inspect.signature(ClientCore.build_request).parameters) - {
+        "self",
+        "method",
+        "url",
+    }
+    sending = set(inspect.signature(h123.Client.send).parameters) - {"self", "request"}
+    described = set(options.RequestOptions.__annotations__)
+    assert described == building | sending | {"allow_redirects"}
+    making = set(inspect.signature(ClientCore.__init__).parameters) - {"self", "backend"}
+    assert set(options.ClientOptions.__annotations__) == making
+    assert set(options.ConnectionOptions.__annotations__) <= making
+    for name, left_out in (("Get", "params"), ("Put", "data"), ("Post", "json")):
+        kinds = getattr(options, f"{name}Options").__annotations__
+        assert left_out not in kinds
+        assert set(kinds) < described
+        assert set(getattr(options, f"{name}CallOptions").__annotations__) > set(kinds)
 
 
 def test_session_is_client() -> None:

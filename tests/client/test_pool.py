@@ -18,6 +18,7 @@ from h123 import (
     Timeout,
 )
 from h123.client.connect import ClientChannel
+from h123.client.pool import RequestHead
 from h123.network.memory import Cancelled
 from h123.protocol.errors import ErrorCode
 from h123.protocol.events import Event, RequestReceived
@@ -666,6 +667,59 @@ def test_a_server_that_allows_no_stream() -> None:
     world.run(one(), one())
     assert len(world.peers) == 1
     world.core.close()
+
+
+def test_settings_that_allow_more_let_more_go_on() -> None:
+    world = World(slowly, server_limits=EngineLimits(concurrent_streams=1))
+    raise_limit = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x0a"
+    ended: list[float] = []
+
+    async def one(number: int) -> None:
+        await world.text(f"/{number}")
+        ended.append(world.backend.now())
+
+    async def several() -> None:
+        await world.text()
+        tasks = [world.backend.spawn(one(number)) for number in range(4)]
+        await world.backend.sleep(0.5)
+        world.peers[0].engine.limits = EngineLimits()
+        world.peers[0].stream.write(raise_limit)
+        while not all(task.done() for task in tasks):
+            await world.backend.sleep(0.1)
+
+    world.run(several())
+    assert ended == pytest.approx([2.0, 2.5, 2.5, 2.5])
+    world.assert_clean(connections=1)
+
+
+class TakesNone(RequestHead):
+    """A request for which every connection turns out to be taken: others were faster."""
+
+    def __init__(self) -> None:
+        super().__init__(b"GET", b"/", [], b"https", b"a", True)
+
+    def open_on(self, channel: ClientChannel) -> None:
+        return None
+
+
+@VERSIONS
+def test_a_connection_that_seemed_to_be_free(protocol: str) -> None:
+    """Between looking and taking, others may be faster, and connections may end."""
+    world = World(protocol=protocol)
+    world.run(world.text())
+    (channel,) = world.channels
+    if protocol == "http/1.1":
+        lane = world.pool.lanes[channel.route]
+        assert world.pool._pick(lane) is channel
+        world.pool.idle.pop(channel)
+        assert world.pool._try(channel, TakesNone(), False) is None
+        assert channel.is_closed
+        return
+    assert world.pool._try(channel, TakesNone(), False) is None
+    assert channel.is_closed  # it had room and nobody on it, and yet takes none
+    assert world.pool._try(channel, TakesNone(), False) is None
+    channel.engine.close()
+    assert world.pool._try(channel, TakesNone(), False) is None
 
 
 def test_a_connection_that_is_not_to_be_kept_and_takes_no_request() -> None:

@@ -6,10 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-
-from h123 import ReadTimeout, Timeout, TotalTimeout, WriteTimeout
-from h123.protocol.events import Event, RequestReceived
 from tests.client.memory import Peer, World, answer_all, ends, ignore_all
+
+from h123 import (
+    NetworkError,
+    ReadTimeout,
+    RemoteProtocolError,
+    Timeout,
+    TotalTimeout,
+    WriteTimeout,
+)
+from h123.protocol.events import Event, RequestReceived
 
 BOTH = pytest.mark.parametrize("has_event_loop", [True, False], ids=["loop", "polling"])
 VERSIONS = pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
@@ -275,10 +282,8 @@ def test_a_connection_that_breaks_under_an_upload_is_told_as_it_is(protocol: str
     world = World(reset, protocol=protocol)
 
     async def one() -> None:
-        from h123 import NetworkError, RemoteProtocolError
-
+        parts = content("async", [b"x" * 1000] * 10, world, pause=1)
         with pytest.raises((NetworkError, RemoteProtocolError)) as caught:
-            parts = content("async", [b"x" * 1000] * 10, world, pause=1)
             await world.call("POST", content=parts)
         assert caught.value.request.method == "POST"
 
@@ -320,6 +325,31 @@ def test_an_iterator_that_is_left_is_closed(protocol: str, has_event_loop: bool)
     world.run(several())
     assert sorted(closed) == ["async", "sync"]
     world.assert_clean()
+
+
+@BOTH
+@KINDS
+@VERSIONS
+def test_a_connection_that_breaks_after_the_answer(
+    protocol: str, kind: str, has_event_loop: bool
+) -> None:
+    """The answer is whole: what became of the rest changes nothing."""
+
+    def answer_and_break(peer: Peer, event: Event) -> None:
+        answer_at_once(peer, event)
+        peer.push()
+        peer.is_reading = False
+        peer.later(2.5, peer.stream.reset)
+
+    world = World(answer_and_break, protocol=protocol, has_event_loop=has_event_loop)
+    world.capacity = 1000
+
+    async def one() -> None:
+        parts = content(kind, [b"x" * 10_000] * 30, world, pause=1)
+        assert (await world.call("POST", content=parts)).text == "early"
+
+    world.run(one())
+    world.assert_clean(connections=0)
 
 
 def test_answers_in_their_turn_are_the_default() -> None:

@@ -199,9 +199,8 @@ class Pool:
             return None
         try:
             exchange = head.open_on(channel)
-        except (
-            BaseException
-        ):  # the request can not be sent, and the connection is as good as it was
+        except BaseException:
+            # The request can not be sent, and the connection is as good as it was.
             self._release(channel)
             raise
         if exchange is not None:

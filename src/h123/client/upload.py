@@ -148,11 +148,16 @@ class Upload:
             if not self.is_done:  # else it was told to stop
                 self._failure = error
                 exchange.abort()
+            await self._end_beside(parts)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            self.is_done = True
-            exchange.wake()
+        else:
+            await self._end_beside(parts)
+
+    async def _end_beside(self, parts: Any) -> None:
+        """Let those go on who wait for the sending, and let go of the content."""
+        self.is_done = True
+        self.exchange.wake()
         if hasattr(parts, "aclose"):
             await parts.aclose()
         await self.stream.aclose()  # type: ignore[union-attr]  # it is an async one
