@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 from .errors import ErrorCode
 from .limits import Limits
 from .native import mypyc_attr
+from .priority import DEFAULT_PRIORITY, Priority
 
 if TYPE_CHECKING:
     from .events import Event, Headers
@@ -146,6 +147,14 @@ class Connection(ABC):
         `needed` is how many bytes wait to be sent. An engine that would rather wait than cut content into
         crumbs for a peer with a tiny window (HTTP/2) says so by 0, unless these go as a whole.
         """
+
+    def priority(self, stream_id: int) -> Priority:
+        """Return how urgent a response is, as the client last said (RFC 9218); its default where it can not.
+
+        Of those that could be sent, the lowest urgency goes first; among equals those that are not
+        incremental one after the other, in the order of their ids, and those that are, in turns.
+        """
+        return DEFAULT_PRIORITY
 
     @abstractmethod
     def consume(self, stream_id: int, amount: int) -> None:

@@ -250,6 +250,63 @@ class GoAwayReceived(Event):
         self.debug_data = debug_data
 
 
+class PushReceived(Event):
+    """The server promises a response to a request that was not made (client, RFC 9113 section 8.4).
+
+    The events of the response carry `pushed_stream_id`; `reset_stream` with it says no. Whether the server
+    may speak for `authority` is for the driver to check. `stream_id` is the request that it goes with.
+    """
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "stream_id", "pushed_stream_id", "method", "target", "scheme", "authority", "headers",
+    )  # fmt: skip
+    __slots__ = __match_args__
+
+    def __init__(
+        self,
+        stream_id: int,
+        pushed_stream_id: int,
+        method: bytes,
+        target: bytes,
+        scheme: bytes,
+        authority: bytes,
+        headers: Headers,
+    ) -> None:
+        self.stream_id = stream_id
+        self.pushed_stream_id = pushed_stream_id
+        self.method = method
+        self.target = target
+        self.scheme = scheme
+        self.authority = authority
+        self.headers = headers
+
+
+class OriginReceived(Event):
+    """The server says for which origins it answers on this connection (RFC 8336)."""
+
+    __match_args__: ClassVar[tuple[str, ...]] = ("origins",)
+    __slots__ = __match_args__
+
+    def __init__(self, origins: list[bytes]) -> None:
+        self.origins = origins
+
+
+class AlternativeServiceReceived(Event):
+    """The server says where else it can be reached: ALTSVC (RFC 7838 section 4).
+
+    `value` is as in the Alt-Svc field. It is about `origin`, or where that is empty, about the origin of the
+    request on `stream_id`.
+    """
+
+    __match_args__: ClassVar[tuple[str, ...]] = ("stream_id", "origin", "value")
+    __slots__ = __match_args__
+
+    def __init__(self, stream_id: int, origin: bytes, value: bytes) -> None:
+        self.stream_id = stream_id
+        self.origin = origin
+        self.value = value
+
+
 class DatagramReceived(Event):
     """An HTTP datagram (RFC 9297) of a stream."""
 

@@ -78,6 +78,8 @@ class Limits(Settings):
     """Bytes of all streams together in flight or unread."""
     frame_size: int = 16384
     """The largest HTTP/2 frame payload accepted (SETTINGS_MAX_FRAME_SIZE)."""
+    pushed_streams: int = 0
+    """Streams that a server may push at once (HTTP/2, RFC 9113 section 8.4); none unless asked for."""
     table_size: int = 4096
     """Dynamic table of HPACK and QPACK (what the decoder offers and the encoder uses)."""
     blocked_streams: int = 16

@@ -16,7 +16,7 @@ from h123.protocol.limits import DEFAULT_LIMITS, Limits
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 KINDS = (
     "DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY",
-    "WINDOW_UPDATE", "CONTINUATION",
+    "WINDOW_UPDATE", "CONTINUATION", "ALTSVC", "0xB", "ORIGIN", "0xD", "0xE", "0xF", "PRIORITY_UPDATE",
 )  # fmt: skip
 
 END_STREAM = 0x1

@@ -55,7 +55,7 @@ def test_3_4_a_client_begins_with_the_preface_and_settings() -> None:
     first, second = take_apart(wire)
     assert (first.kind, first.flags, first.stream) == ("SETTINGS", 0, 0)
     pairs = [first.payload[at : at + 6].hex() for at in range(0, len(first.payload), 6)]
-    assert pairs == ["000600010000", "000200000000", "000400100000"]
+    assert pairs == ["000600010000", "000900000001", "000200000000", "000400100000"]
     assert (second.kind, second.stream, second.code) == ("WINDOW_UPDATE", 0, 16777216 - 65535)
 
 
@@ -64,14 +64,14 @@ def test_3_4_a_server_begins_with_settings() -> None:
     (only,) = sent(HTTP2Connection(Role.SERVER, limits=limits))
     pairs = [only.payload[at : at + 6].hex() for at in range(0, len(only.payload), 6)]
     assert pairs == [
-        "000600010000", "000300000064", "000800000001", "000100000000", "000500004e20",
+        "000600010000", "000900000001", "000300000064", "000800000001", "000100000000", "000500004e20",
     ]  # fmt: skip
 
 
 def test_6_5_2_frames_of_16_kibibytes_are_taken_whatever_the_limit() -> None:
     engine = server(limits=Limits(frame_size=100))
     assert len(hears(engine, headers(1, POST), data(1, b"x" * 16384))) == 2
-    assert len(sent(HTTP2Connection(Role.CLIENT, limits=Limits(frame_size=100)))[0].payload) == 18
+    assert len(sent(HTTP2Connection(Role.CLIENT, limits=Limits(frame_size=100)))[0].payload) == 24
 
 
 @pytest.mark.parametrize("cut", [1, 5, 23])
@@ -291,5 +291,5 @@ def test_6_10_a_block_in_many_frames_is_one() -> None:
 
 def test_6_5_2_every_setting_is_taken() -> None:
     engine = server()
-    pairs = [(1, 0), (2, 1), (3, 5), (4, 10), (5, 20000), (6, 100), (8, 1), (9, 1), (0xFF, 7)]
+    pairs = [(1, 0), (2, 1), (3, 5), (4, 10), (5, 20000), (6, 100), (8, 1), (9, 0), (0xFF, 7)]
     assert SettingsChanged(dict(pairs)) in hears(engine, settings(*pairs))

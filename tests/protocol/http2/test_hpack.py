@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from h123.protocol.errors import ErrorCode, RemoteProtocolError
@@ -323,6 +323,7 @@ _sections = st.lists(
 )
 
 
+@settings(deadline=None)  # tables are built on first use
 @given(_sections, st.sampled_from([0, 100, 4096]))
 def test_hpack_decodes_what_we_encode(sections: list[Fields], size: int) -> None:
     encoder, peer = Encoder(), hpack.Decoder()
@@ -332,6 +333,7 @@ def test_hpack_decodes_what_we_encode(sections: list[Fields], size: int) -> None
         assert [tuple(field) for field in peer.decode(encoder.encode(section), raw=True)] == section
 
 
+@settings(deadline=None)  # tables are built on first use
 @given(_sections, st.sampled_from([0, 100, 4096]))
 def test_we_decode_what_hpack_encodes(sections: list[Fields], size: int) -> None:
     decoder, peer = Decoder(), hpack.Encoder()
@@ -342,6 +344,7 @@ def test_we_decode_what_hpack_encodes(sections: list[Fields], size: int) -> None
         assert decoder.decode(peer.encode(section)) == section
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_any_bytes_decode_or_raise_a_compression_error(blocks: list[bytes]) -> None:
     decoder = Decoder()

@@ -14,8 +14,8 @@ from ..events import ConnectionClosed, StreamReset
 from ..fields import request_fields, response_fields, trailer_fields
 from . import frames
 from .control import DRAIN_PING
+from .extensions import ExtensionFrames
 from .hpack import KEPT_BLOCK_SIZE, KEPT_BLOCKS
-from .messages import MessageFrames
 from .state import SentHead, broken
 from .streams import ENDED, FORGOTTEN, UNKNOWN_LENGTH, Stream, StreamFault
 
@@ -26,7 +26,7 @@ _TINY_FRAMES: Final = 4
 """DATA frames under `smallest_data_frame` sent into a tiny window before the peer must widen it."""
 
 
-class HTTP2Connection(MessageFrames):
+class HTTP2Connection(ExtensionFrames):
     """One HTTP/2 connection, from either end.
 
     What is particular to HTTP/2, beside what the contract says:
@@ -38,6 +38,8 @@ class HTTP2Connection(MessageFrames):
       few times, and for a piece that fits into it as a whole.
     - `close(NO_ERROR)` on a server says GOAWAY twice: at once, and with the last stream's id when the
       peer's answer to a PING shows that it has read the first (section 6.8). Calling it again does not wait.
+    - Streams that a server pushes (`push`, `PushReceived`; RFC 9113 section 8.4) are off unless the client's
+      `Limits.pushed_streams` allows them.
     - A client with `protocol` (RFC 8441) must have seen the server's SETTINGS allow it.
     """
 
@@ -203,9 +205,6 @@ class HTTP2Connection(MessageFrames):
             )
         self._budgets.spend_reset()
 
-    def _on_push_promise(self, flags: int, stream_id: int, payload: bytes) -> None:
-        raise broken("PUSH_PROMISE, which was disabled", "push-promise", stream_id=stream_id)
-
     # -------------------------------------------------------------------------------- sending
 
     @property
@@ -215,7 +214,7 @@ class HTTP2Connection(MessageFrames):
             return 0
         if self._has_unread_heap:
             return 0
-        left = self._max_streams - len(self._streams)
+        left = self._max_streams - len(self._streams) + self._pushed_open
         ids_left = (frames.LARGEST_STREAM_ID - self._highest_id) // 2
         if left > ids_left:
             return ids_left
@@ -464,5 +463,8 @@ _HANDLERS: Final[dict[int, Callable[[HTTP2Connection, int, int, bytes], None]]] 
     frames.GOAWAY: HTTP2Connection._on_goaway,
     frames.WINDOW_UPDATE: HTTP2Connection._on_window_update,
     frames.CONTINUATION: HTTP2Connection._on_continuation,
+    frames.ALTSVC: HTTP2Connection._on_alternative_service,
+    frames.ORIGIN: HTTP2Connection._on_origin,
+    frames.PRIORITY_UPDATE: HTTP2Connection._on_priority_update,
 }
 """What each frame type does; DATA is taken as it comes."""

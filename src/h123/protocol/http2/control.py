@@ -21,6 +21,7 @@ from .settings import (
     INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE,
+    NO_RFC7540_PRIORITIES,
     parse_settings,
     stream_window,
 )
@@ -51,7 +52,7 @@ class ControlFrames(ConnectionState):
         """All but HEADERS and PRIORITY must be about a stream that was opened (section 5.1)."""
         if stream_id == 0:
             raise broken(f"a {kind} frame on no stream", "stream-id")
-        if not stream_id & 1 or stream_id > self._highest_id:
+        if self._is_idle(stream_id):
             raise broken(
                 f"a {kind} frame on idle stream {stream_id}", "idle-stream", stream_id=stream_id
             )
@@ -70,6 +71,7 @@ class ControlFrames(ConnectionState):
         if not self._settings_received:
             self._settings_received = True
             self._max_streams = _UNLIMITED_STREAMS
+            self._peer_priorities = dict(settings).get(NO_RFC7540_PRIORITIES, 0)
         for number, value in settings:
             self._apply(number, value)
         self._answer(frame(SETTINGS, ACK, 0, b""))
@@ -87,12 +89,16 @@ class ControlFrames(ConnectionState):
         elif number == ENABLE_PUSH:
             if value and not self._is_server:
                 raise broken("a server can not enable push", "settings-value")
+            self._push_enabled = bool(value)
         elif number == MAX_CONCURRENT_STREAMS:
             self._max_streams = value
         elif number == INITIAL_WINDOW_SIZE:
             self._change_initial_window(value)
         elif number == MAX_FRAME_SIZE:
             self._max_frame_size = value
+        elif number == NO_RFC7540_PRIORITIES:
+            if value != self._peer_priorities:
+                raise broken("the scheme of priorities can not be changed", "settings-value")
         elif number == ENABLE_CONNECT_PROTOCOL:
             if self._connect_protocol and not value:
                 raise broken("extended CONNECT can not be taken back", "settings-value")
@@ -147,7 +153,7 @@ class ControlFrames(ConnectionState):
         """Say which requests were the last: the peer has read that there shall be no more."""
         if not self._is_final:
             self._is_final = self._ends_when_idle = True
-            self._last_taken_id = self._highest_id if self._is_server else 0
+            self._last_taken_id = self._highest_id if self._is_server else self._highest_pushed
             self._outgoing.append(goaway(self._last_taken_id, ErrorCode.NO_ERROR))
 
     # -------------------------------------------------------------------------------- GOAWAY
@@ -165,17 +171,18 @@ class ControlFrames(ConnectionState):
         self._peer_left = True
         self._peer_error = error_code
         self._events.append(GoAwayReceived(last_id, error_code, payload[8:]))
-        if self._is_server:
-            return
-        self._ends_when_idle = True
-        for stream in [stream for stream in self._streams.values() if stream.id > last_id]:
+        if not self._is_server:
+            self._ends_when_idle = True
+        ours = 0 if self._is_server else 1
+        lost = [s for s in self._streams.values() if s.id > last_id and s.id & 1 == ours]
+        for stream in lost:
             self._close_stream(stream, RESET_BY_PEER)
             self._events.append(
                 StreamReset(
                     stream.id,
                     ErrorCode.REFUSED_STREAM,
                     unprocessed=True,
-                    message="the server is leaving",
+                    message="the peer is leaving",
                 )
             )
 

@@ -18,6 +18,9 @@ PING: Final = 0x6
 GOAWAY: Final = 0x7
 WINDOW_UPDATE: Final = 0x8
 CONTINUATION: Final = 0x9
+ALTSVC: Final = 0xA
+ORIGIN: Final = 0xC
+PRIORITY_UPDATE: Final = 0x10
 
 ACK: Final = 0x1
 END_STREAM: Final = 0x1
@@ -37,6 +40,7 @@ FRAME_HEADER: Final = struct.Struct(">HBBBL")
 
 _PACK_HEADER: Final = struct.Struct(">LBL").pack
 
+UINT16: Final = struct.Struct(">H")
 UINT32: Final = struct.Struct(">L")
 
 
@@ -50,11 +54,13 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
     return frame_header(len(payload), kind, flags, stream_id) + payload
 
 
-def header_frames(stream_id: int, block: bytes, flags: int, max_frame_size: int) -> bytes:
-    """Return HEADERS, and CONTINUATION as needed. `flags` is END_STREAM or 0."""
+def header_frames(
+    stream_id: int, block: bytes, flags: int, max_frame_size: int, kind: int = HEADERS
+) -> bytes:
+    """Return HEADERS or PUSH_PROMISE, and CONTINUATION as needed. `flags` is END_STREAM or 0."""
     if len(block) <= max_frame_size:
-        return frame_header(len(block), HEADERS, flags | END_HEADERS, stream_id) + block
-    frames = [frame(HEADERS, flags, stream_id, block[:max_frame_size])]
+        return frame_header(len(block), kind, flags | END_HEADERS, stream_id) + block
+    frames = [frame(kind, flags, stream_id, block[:max_frame_size])]
     for start in range(max_frame_size, len(block), max_frame_size):
         last = END_HEADERS if start + max_frame_size >= len(block) else 0
         fragment = block[start : start + max_frame_size]

@@ -47,7 +47,7 @@ class MessageFrames(ControlFrames):
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         if flags & (PADDED | WITH_PRIORITY):
             payload = self._strip(flags, stream_id, payload)
-        if not stream_id & 1 or (stream_id > self._highest_id and not self._is_server):
+        if not stream_id & 1 if self._is_server else self._is_idle(stream_id):
             raise broken(f"a HEADERS frame on stream {stream_id}", "stream-id", stream_id=stream_id)
         if flags & END_HEADERS:
             self._budgets.empty = 0
@@ -91,7 +91,15 @@ class MessageFrames(ControlFrames):
         self._budgets.empty = 0
         block = b"".join(self._fragments) + payload
         self._fragments = []
+        promised = self._promised_id
+        if promised:
+            self._promised_id = 0
+            self._on_promise(stream_id, promised, block)
+            return
         self._on_block(stream_id, self._block_ends_stream, block)
+
+    def _on_promise(self, parent_id: int, promised: int, block: bytes) -> None:
+        raise NotImplementedError  # pragma: no cover  # what extends this class has pushes
 
     def _keep_fragment(self, payload: bytes) -> None:
         if not payload:
@@ -105,7 +113,7 @@ class MessageFrames(ControlFrames):
         """Take a whole header block: a message's head, or its trailers."""
         stream = self._streams.get(stream_id)
         if stream is None:
-            if stream_id > self._highest_id:
+            if stream_id & 1 and stream_id > self._highest_id:
                 self._on_request(stream_id, ends, block)
             else:
                 self._on_late_block(stream_id, block)
@@ -167,7 +175,8 @@ class MessageFrames(ControlFrames):
             self._closed_streams.remember(stream_id, self._stream_window)
             return
         self._budgets.useful += 1
-        if len(self._streams) >= self.limits.concurrent_streams or self._has_unread_heap:
+        opened = len(self._streams) - self._pushed_open
+        if opened >= self.limits.concurrent_streams or self._has_unread_heap:
             raise StreamFault(
                 stream_id,
                 ErrorCode.REFUSED_STREAM,
@@ -183,9 +192,12 @@ class MessageFrames(ControlFrames):
                 if len(self._kept_requests) >= KEPT_BLOCKS:
                     self._kept_requests.clear()
                 self._kept_requests[block] = kept
-        method, target, scheme, authority, protocol, headers, length = kept
+        method, target, scheme, authority, protocol, headers, length, priority = kept
         stream = Stream(stream_id, self._stream_window, method)
         stream.head_received = True
+        stream.priority = priority
+        if self._early_priorities:
+            stream.priority = self._early_priorities.pop(stream_id, priority)
         if stream.is_connect:
             stream.is_tunnel = True
         else:
@@ -222,6 +234,7 @@ class MessageFrames(ControlFrames):
             head.protocol,
             join_cookies(head.headers),
             UNKNOWN_LENGTH if length is None else length,
+            b", ".join([value for name, value in head.headers if name == b"priority"]),
         )
 
     def _may_keep(self, block: bytes) -> bool:

@@ -80,9 +80,12 @@ def stream_window(limits: Limits) -> int:
 def our_settings(limits: Limits, *, server: bool) -> bytes:
     """Return the SETTINGS frame that says what we accept: what differs from the defaults."""
     settings = [(MAX_HEADER_LIST_SIZE, limits.header_block_size)]
+    settings.append((NO_RFC7540_PRIORITIES, 1))
     if server:
         settings.append((MAX_CONCURRENT_STREAMS, limits.concurrent_streams))
         settings.append((ENABLE_CONNECT_PROTOCOL, 1))
+    elif limits.pushed_streams:
+        settings.append((MAX_CONCURRENT_STREAMS, limits.pushed_streams))
     else:
         settings.append((ENABLE_PUSH, 0))
     for number, value, default in (

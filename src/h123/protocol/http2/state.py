@@ -42,8 +42,8 @@ _ASSUMED_STREAMS: Final = 100
 _UNREAD_STREAMS: Final = 1000
 """Streams that are over while their content waits to be consumed: each takes a little memory."""
 
-KeptRequest = tuple[bytes, bytes, bytes, bytes, bytes, "Headers", int]
-"""Method, target, scheme, authority, protocol, fields, Content-Length."""
+KeptRequest = tuple[bytes, bytes, bytes, bytes, bytes, "Headers", int, bytes]
+"""Method, target, scheme, authority, protocol, fields, Content-Length, Priority."""
 KeptResponse = tuple[int, "Headers", int]
 """Status, fields, Content-Length."""
 
@@ -74,11 +74,16 @@ class ConnectionState(ByteStreamConnection):
         self.limits = limits
         self._is_server = role is Role.SERVER
 
-        # Streams. All are the client's: nothing is pushed.
+        # Streams. The client's have odd ids; those that are pushed have even ones.
         self._streams: dict[int, Stream] = {}
         self._closed_streams = ClosedStreams()
         self._unread: dict[int, int] = {}  # bytes not consumed of streams that are over
         self._highest_id = 0 if self._is_server else -1
+        self._highest_pushed = 0
+        self._pushed_open = 0
+        self._push_enabled = True
+        self._peer_priorities = 0
+        self._early_priorities: dict[int, bytes] = {}  # of requests that have not come yet
 
         # The end: our word (`_is_leaving`, and `_is_final` once GOAWAY says which streams we take), the
         # peer's, whether the last open stream is the end, and whether everything is over.
@@ -134,6 +139,7 @@ class ConnectionState(ByteStreamConnection):
         self._data_ends = False
         self._skip_left = 0
         self._block_stream = 0
+        self._promised_id = 0
         self._block_ends_stream = False
         self._block_size = 0
         self._fragments: list[bytes] = []
@@ -204,7 +210,7 @@ class ConnectionState(ByteStreamConnection):
         """Say GOAWAY and forget all streams."""
         last = self._last_taken_id if self._is_final else self._highest_id
         if not self._is_server:
-            last = 0
+            last = self._highest_pushed
         self._outgoing.append(goaway(last, error_code, debug_data))
         self._forget_all()
 
@@ -224,10 +230,16 @@ class ConnectionState(ByteStreamConnection):
         """Whether so many streams ended unread that there shall be no more until some are consumed."""
         return len(self._unread) >= _UNREAD_STREAMS
 
+    def _is_idle(self, stream_id: int) -> bool:
+        """Whether a stream was never opened (section 5.1)."""
+        return stream_id > (self._highest_id if stream_id & 1 else self._highest_pushed)
+
     def _close_stream(self, stream: Stream, how: int) -> None:
         """Forget an open stream but for how it ended (section 5.1)."""
         stream.is_over = True
         del self._streams[stream.id]
+        if not stream.id & 1:
+            self._pushed_open -= 1
         self._closed_streams.remember(stream.id, how)
         if stream.unread:
             self._unread[stream.id] = stream.unread

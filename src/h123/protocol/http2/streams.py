@@ -40,6 +40,7 @@ class Stream:
         is_head, is_connect: the request's method.
         is_tunnel: DATA alone may come (CONNECT, RFC 9113 section 8.5).
         informational: 1xx responses received.
+        priority: the Priority field's value.
         is_over: no longer among the open streams.
     """
 
@@ -47,6 +48,7 @@ class Stream:
         "id", "send_offset", "receive_window", "window", "credit", "unread", "receive_left", "send_left",
         "head_received", "receive_ended", "head_sent", "send_ended", "dropping", "is_head",
         "is_connect", "is_tunnel", "is_over", "informational",
+        "priority",
     )  # fmt: skip
 
     def __init__(self, stream_id: int, receive_window: int, method: bytes) -> None:
@@ -67,6 +69,7 @@ class Stream:
         self.is_tunnel = False
         self.is_over = False
         self.informational = 0
+        self.priority = b""
 
 
 class ClosedStreams:
