@@ -202,14 +202,32 @@ def test_http3_alone_needs_no_tcp(run: Run, files: dict[str, Path]) -> None:
     run(main())
 
 
+def test_every_address_is_shown_as_a_url_that_works(run: Run, files: dict[str, Path]) -> None:
+    async def main() -> None:
+        async with (
+            Server(hello, bind=":0", cert=files["both"]) as server,
+            h123.AsyncClient(verify=files["ca"]) as client,
+        ):
+            assert server.urls[0].startswith("https://localhost:")
+            for version in ("1.1", "2", "3"):
+                assert (await client.get(server.urls[0], http_version=version)).status_code == 200
+
+    run(main())
+
+
 def test_http3_is_announced_on_the_other_versions(run: Run, files: dict[str, Path]) -> None:
     """RFC 7838 section 3."""
 
     async def main() -> None:
         async with (
-            Server(hello, bind="127.0.0.1:0", cert=files["both"]) as server,
+            Server(
+                hello, bind="127.0.0.1:0", insecure_bind="127.0.0.1:0", cert=files["both"]
+            ) as server,
             h123.AsyncClient(verify=files["ca"]) as client,
         ):
+            for version in ("1.1", "2"):  # without TLS nobody could know who says so
+                response = await client.get(server.urls[1], http_version=version)
+                assert "alt-svc" not in response.headers
             port = server.urls[0].rpartition(":")[2]
             for version in ("1.1", "2"):
                 response = await client.get(server.urls[0], http_version=version)

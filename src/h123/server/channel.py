@@ -65,7 +65,8 @@ class ServerChannel(Channel):
         self.limits = limits
         self.local_address = local_address
         self.deadline = backend.now() + limits.header_timeout
-        self.announces = engine.http_version != "HTTP/3"
+        # What a cleartext response says, anyone on the way may have said (RFC 7838 section 2.1).
+        self.announces = scheme == b"https" and engine.http_version != "HTTP/3"
         self._multiplexes = engine.http_version != "HTTP/1.1"
         self._answer = answer
         self._run = run
@@ -201,7 +202,7 @@ class ServerChannel(Channel):
             )
 
     def _wait_for_header(self) -> None:
-        """The beginning of a request has come: time for its header section runs from its first byte."""
+        """Bound the time of a header section, which runs from its first byte."""
         if not (self._multiplexes or self._header_begun or self.exchanges or self.is_closed):
             self._header_begun = True
             self.deadline = min(self.deadline, self.backend.now() + self.limits.header_timeout)

@@ -327,5 +327,5 @@ async def _serve(server: Server, grace: float, on_start: Callable[[Server], None
 
 
 def _url(scheme: str, host: str, sockets: list[socket.socket]) -> str:
-    shown = f"[{host}]" if ":" in host else host
+    shown = f"[{host}]" if ":" in host else host or "localhost"  # every address is that one too
     return f"{scheme}://{shown}:{sockets[0].getsockname()[1]}"
