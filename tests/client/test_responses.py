@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,20 @@ def test_a_response_says_what_it_is(client: Any, server: Any, version: str) -> N
     local, peer = response.extensions["addresses"]
     assert peer.endswith(f":{server.port()}") or str(server.port()) in peer
     assert local != peer
+
+
+def test_elapsed_is_the_time_to_the_end_of_the_response(
+    client: Any, server: Any, version: str
+) -> None:
+    url = server.https("/hello")
+    begun = time.monotonic()
+    response = client.request("GET", url, http_version=version)
+    assert 0 < response.elapsed.total_seconds() <= time.monotonic() - begun
+    streamed = client.request("GET", url, http_version=version, stream=True)
+    with pytest.raises(RuntimeError, match="elapsed"):
+        _ = streamed.elapsed
+    client.leave(streamed)
+    assert streamed.elapsed.total_seconds() > 0
 
 
 def test_what_is_known_of_the_connection(client: Any, server: Any, version: str) -> None:
@@ -336,6 +351,7 @@ def test_redirects_keep_the_cookies_and_the_history(client: Any, server: Any, ve
     assert response.status_code == 200
     assert [one.status_code for one in response.history] == [301, 302]
     assert [one.text for one in response.history] == ["elsewhere"] * 2
+    assert all(one.elapsed for one in response.history)
     headers = dict(shown(response)["headers"])
     assert sorted(headers["cookie"].split("; ")) == ["seen301=yes", "seen302=yes"]
     assert dict(client.client.cookies) == {"seen301": "yes", "seen302": "yes"}

@@ -27,12 +27,19 @@ class ResponseBody:
     is_async: bool
 
     def __init__(
-        self, exchange: Exchange, upload: Upload | None, clock: Clock, request: Request
+        self,
+        exchange: Exchange,
+        upload: Upload | None,
+        clock: Clock,
+        request: Request,
+        began: float,
     ) -> None:
         self.exchange = exchange
         self.upload = upload
         self.clock = clock
         self.request = request
+        self.began = began
+        self.elapsed: float | None = None
         self.trailers: Trailers = ()
         self.when_over: Callable[[], None] | None = None
         self.is_started = False
@@ -78,6 +85,7 @@ class ResponseBody:
         """Be done with the response, complete or not. Never waits."""
         if not self.is_over:
             self.is_over = True
+            self.elapsed = self.clock.now() - self.began
             self.exchange.abort()
             try:
                 if self.upload is not None:

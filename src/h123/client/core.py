@@ -232,6 +232,7 @@ class ClientCore:
             pass
         finally:
             body.abort()
+            response.elapsed = body.elapsed
 
     def _redirect(self, request: Request, response: Response) -> Request:
         """Return the request that a redirect asks for."""

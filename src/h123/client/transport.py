@@ -168,6 +168,7 @@ class HTTPTransport:
 
     async def _converse(self, exchange: Exchange, request: Request, clock: Clock) -> Response:
         upload: Upload | None = None
+        began = clock.now()
         try:
             if not exchange.send_ended:
                 upload = Upload(exchange, request, clock)
@@ -183,10 +184,11 @@ class HTTPTransport:
                 if cause is not error:
                     raise cause from error
             raise
-        return self._response(exchange, upload, request, clock)
+        body = self.body_class(exchange, upload, clock, request, began)
+        return self._response(exchange, request, body)
 
     def _response(
-        self, exchange: Exchange, upload: Upload | None, request: Request, clock: Clock
+        self, exchange: Exchange, request: Request, body: SyncResponseBody | AsyncResponseBody
     ) -> Response:
         head = exchange.response
         assert head is not None
@@ -201,7 +203,7 @@ class HTTPTransport:
         response = Response(
             head.status,
             headers=head.headers,
-            stream=self.body_class(exchange, upload, clock, request),
+            stream=body,
             request=request,
             extensions=extensions,
         )

@@ -189,13 +189,17 @@ class ResponseHead:
 
         Raises `RuntimeError` before it was read or closed.
         """
-        if self._elapsed is None:
+        # Who reads a stream off the wire has the clock; there may be no such stream.
+        seconds = self._elapsed
+        if seconds is None:
+            seconds = getattr(self.stream, "elapsed", None)
+        if seconds is None:
             raise RuntimeError(
                 "'.elapsed' may only be accessed after the response has been read or closed."
             )
         from datetime import timedelta
 
-        return timedelta(seconds=self._elapsed)
+        return timedelta(seconds=seconds)
 
     @elapsed.setter
     def elapsed(self, elapsed: timedelta | float) -> None:
