@@ -362,6 +362,17 @@ def test_a_full_disk_is_23(server: Serving) -> None:
     failed(Outcome(done.returncode, b"", done.stderr.decode()), 23, "standard output")
 
 
+def test_a_closed_stdout_is_23(server: Serving) -> None:
+    import subprocess
+
+    from tests.cli.conftest import program
+
+    command = [*program("fetch", server.http())]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *map(str, command)]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, timeout=TIME)
+    failed(Outcome(done.returncode, b"", done.stderr.decode()), 23, "stdout")
+
+
 # --------------------------------------------------------------------------------- telling
 
 

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 @click.option("--no-http1", is_flag=True, help="Leave out HTTP/1.1.")
 @click.option("--no-http2", is_flag=True, help="Leave out HTTP/2.")
 @click.option("--no-http3", is_flag=True, help="Leave out HTTP/3.")
+@click.option(
+    "--http1-engine", metavar="NAME", help="Another engine for HTTP/1.1: `h11` or `httptools`."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no line for each request.")
 def serve(
     target: str,
@@ -52,6 +55,7 @@ def serve(
     no_http1: bool,
     no_http2: bool,
     no_http3: bool,
+    http1_engine: str | None,
     quiet: bool,
 ) -> None:
     """Serve the files of TARGET, a folder (default: this one), until SIGINT or SIGTERM.
@@ -70,9 +74,15 @@ def serve(
         raise click.UsageError("--ca-out goes with the local certificate, which is not used here")
     try:
         handler = _handler(target)
+        authority = None
         if secure_bind is not None and cert is None:
-            cert, key = _local_certificate(ca_out)
+            cert, key, authority = _local_certificate(ca_out)
         from ..server.server import serve as run
+
+        def on_start(server: Server) -> None:
+            if authority is not None:
+                _print_how_to_trust(authority)
+            _print_addresses(server)
 
         _log_to_stderr(with_accesses=not quiet)
         run(
@@ -84,9 +94,10 @@ def serve(
             http1=not no_http1,
             http2=not no_http2,
             http3=not no_http3,
-            on_start=_print_addresses,
+            engines=None if http1_engine is None else {"http/1.1": http1_engine},
+            on_start=on_start,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, ImportError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -107,8 +118,8 @@ def _print_addresses(server: Server) -> None:
     sys.stdout.flush()
 
 
-def _local_certificate(ca_out: str | None) -> tuple[str, str]:
-    """Return certificate and key for localhost, and tell on stderr how to trust them."""
+def _local_certificate(ca_out: str | None) -> tuple[str, str, str]:
+    """Return the files of the certificate for localhost, its key, and the authority to trust."""
     from ..network.certificates import local_certificate
 
     files = local_certificate()
@@ -121,6 +132,10 @@ def _local_certificate(ca_out: str | None) -> tuple[str, str]:
                 f"cannot write {ca_out}: {error.strerror or error}"
             ) from error
         authority = os.path.abspath(ca_out)
+    return files.chain_file, files.key_file, authority
+
+
+def _print_how_to_trust(authority: str) -> None:
     print(
         "The certificate is for localhost alone, from an authority made for you on this machine. To trust it:\n"
         f"  h123 fetch --cacert {shlex.quote(authority)} URL    (curl takes the same)\n"
@@ -128,7 +143,6 @@ def _local_certificate(ca_out: str | None) -> tuple[str, str]:
         file=sys.stderr,
         flush=True,
     )
-    return files.chain_file, files.key_file
 
 
 def _log_to_stderr(*, with_accesses: bool) -> None:

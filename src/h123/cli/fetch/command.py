@@ -130,7 +130,10 @@ def _run(options: FetchOptions) -> ExitCode:
 
     from .progress import ProgressBars
 
-    to_terminal = sys.stdout.isatty() and len(options.outputs) < len(options.urls)
+    to_stdout = len(options.outputs) < len(options.urls)
+    if to_stdout and sys.stdout is None:
+        raise FetchError(ExitCode.WRITE_FAILED, "stdout is closed: use -o FILE")
+    to_terminal = to_stdout and sys.stdout.isatty()
     bars = ProgressBars(is_wanted=not options.silent and not to_terminal)
 
     def end(number: int, _: object) -> None:
