@@ -468,8 +468,11 @@ class Channel:
                 self._close(ErrorCode.NO_ERROR)
 
     def _close(self, error_code: int) -> None:
-        if self.exchanges and not isinstance(self.engine, ByteStreamConnection):
-            error_code = ErrorCode.CANCEL  # a peer sees a stream of bytes end, but not datagrams
+        if self.engine.http_version == "HTTP/3" and error_code == ErrorCode.NO_ERROR:
+            # A peer sees a stream of bytes end, but not datagrams: they must say so, and not merely drain.
+            from ..protocol.http3.errors import H3ErrorCode  # loaded already
+
+            error_code = ErrorCode.CANCEL if self.exchanges else H3ErrorCode.NO_ERROR
         self.engine.close(error_code)
         try:
             self.wire.flush()

@@ -126,7 +126,7 @@ class Answerer:
                 await self._send_failure(channel, exchange, request, body, error)
             else:
                 if not bare:
-                    await self._send_parts(channel, exchange, content, response)
+                    await self._send_parts(channel, exchange, content, response, headers)
         finally:
             await content.close()
 
@@ -170,7 +170,12 @@ class Answerer:
         await self._send_whole(channel, exchange, request, failure, failure.content, body)
 
     async def _send_parts(
-        self, channel: ServerChannel, exchange: Exchange, content: Content, response: Response
+        self,
+        channel: ServerChannel,
+        exchange: Exchange,
+        content: Content,
+        response: Response,
+        headers: Headers,
     ) -> None:
         """Send content as it is made, and the trailers that there are in the end.
 
@@ -179,15 +184,25 @@ class Answerer:
         """
         channel.uncork()
         channel.push_soon()
-        unshared = 0
+        promised = _content_length(headers)
+        sent = unshared = 0
         with channel.cancelling(exchange):
             async for part in content:
+                sent += len(part)
+                if promised is not None and sent > promised:
+                    raise LocalProtocolError(
+                        f"Content-Length is {promised} and more content follows"
+                    )
                 if not await self._send_data(exchange, part, end_stream=False):
                     return
                 unshared += len(part) + 1024
                 if unshared > FAIR_SHARE:
                     unshared = 0
                     await asyncio.sleep(0)
+            if promised is not None and sent < promised:
+                raise LocalProtocolError(
+                    f"Content-Length is {promised} and the content has {sent} bytes"
+                )
             trailers = response.trailers.raw
             if trailers:
                 if exchange.error is not None:
@@ -240,6 +255,13 @@ def _begin(exchange: Exchange, status: int, headers: Headers) -> None:
     if exchange.error is not None:
         raise ClientGone(str(exchange.error))
     exchange.send_response(status, headers)
+
+
+def _content_length(headers: Headers) -> int | None:
+    for name, value in headers:
+        if len(name) == 14 and name.lower() == b"content-length":
+            return int(value)
+    return None
 
 
 def _is_bare(request: Request, response: Response) -> bool:

@@ -66,7 +66,8 @@ class SharedDatagramWire(Wire):
         """See `Wire.interrupt`: nobody polls here."""
 
     def close(self) -> None:
-        """Leave the socket to the others."""
+        """Leave the socket to the others. An engine that is over gives its place in the listener up."""
+        self.flush()
 
 
 class UDPListener:
