@@ -35,6 +35,18 @@ def _strict_http1() -> EngineFactory:
     return strict_connection
 
 
+def _h11() -> EngineFactory:
+    from .adapters.h11 import H11Connection
+
+    return H11Connection
+
+
+def _httptools() -> EngineFactory:
+    from .adapters.httptools import HttptoolsConnection
+
+    return HttptoolsConnection
+
+
 def _http2() -> EngineFactory:
     from .http2.connection import HTTP2Connection
 
@@ -45,6 +57,8 @@ def _http2() -> EngineFactory:
 _LOADERS = {
     ("http/1.1", "h123"): _http1,
     ("http/1.1", "h123-strict"): _strict_http1,
+    ("http/1.1", "h11"): _h11,
+    ("http/1.1", "httptools"): _httptools,
     ("h2", "h123"): _http2,
 }
 _engines: dict[tuple[str, str], EngineFactory] = {}
@@ -58,7 +72,8 @@ def register(protocol: str, name: str, factory: EngineFactory) -> None:
 def find(protocol: str, name: str = "h123") -> EngineFactory:
     """Return the engine of this name for an ALPN protocol name.
 
-    Raises `LookupError` if neither this package, `register` nor an entry point knows it.
+    Raises `LookupError` if neither this package, `register` nor an entry point knows it, and `ImportError`
+    if it is an adapter whose library is not installed (`pip install h123[h11]`).
     """
     engine = _engines.get((protocol, name))
     if engine is None:

@@ -1,57 +1,53 @@
 """HTTP/1.1, either end of a connection, without I/O (RFC 9110, RFC 9112).
 
-This is the half that sends, and with it the whole: `state` holds what both halves share, `receiving` the
-other half.
+This is the half that receives (RFC 9112 sections 2, 6, 7 and 8), and with it the whole: `state` holds what
+both halves share, `sending` is the other half.
+
+`receive_data` works on the very bytes it was given. Only what can not be decided yet (a part of a head,
+requests that wait for their turn) is kept, and searched from where the last search ended.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from ..connection import Role
-from ..errors import LocalProtocolError
-from ..events import Headers
+from ..errors import ErrorCode, RemoteProtocolError
+from ..events import (
+    ConnectionClosed,
+    DataReceived,
+    Event,
+    Headers,
+    InformationalReceived,
+    RequestReceived,
+    ResponseReceived,
+    StreamReset,
+    TrailersReceived,
+)
 from ..limits import DEFAULT_LIMITS, Limits
-from .framing import offers_upgrade, persists
-from .head import Known
-from .reason import status_line
-from .receiving import ReceivingConnection
-from .rules import STRICT
+from .chunks import ChunkedReader
+from .framing import content_length, expects_to_continue, is_chunked, offers_upgrade, persists
+from .head import Known, early_fault, early_messy_fault, parse_request, parse_response
+from .repair import end_of_head, repaired
+from .rules import STRICT, broken
+from .sending import SendingConnection
 from .state import (
     BY_CHUNKS,
     BY_CLOSING,
     BY_LENGTH,
     RECEIVES_CONTENT,
     RECEIVES_HEAD,
-    RECEIVES_IDLE,
     RECEIVES_NO_MORE,
+    RECEIVES_TO_DROP,
     RECEIVES_WAITING,
     SENDS_CONTENT,
     SENDS_HEAD,
+    SENDS_IDLE,
     SENDS_NO_MORE,
     SENDS_WAITING,
 )
-from .syntax import CONNECTION, HOST, is_host, list_members
-from .writing import (
-    CHUNKED_FIELD,
-    CLOSE_FIELD,
-    EMPTY_FIELD,
-    KEEP_ALIVE_FIELD,
-    LAST_CHUNK,
-    declared_framing,
-    encode_block,
-    encode_fields,
-    encode_trailers,
-    request_line,
-    without_framing,
-)
-
-_METHODS_WITH_CONTENT: Final = frozenset((b"POST", b"PUT", b"PATCH"))
-_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-"""Methods that a request may follow before they are answered (RFC 9112 section 9.3.2)."""
+from .syntax import CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE
 
 
-class HTTP1Connection(ReceivingConnection):
+class HTTP1Connection(SendingConnection):
     """One HTTP/1.1 connection. See `ByteStreamConnection` for what each method promises.
 
     Beside what the contract asks for it takes a `profile` (`STRICT` or `LENIENT`; a client is LENIENT unless
@@ -64,261 +60,392 @@ class HTTP1Connection(ReceivingConnection):
 
     __slots__ = ()
 
-    def send_request(
-        self,
-        method: bytes,
-        target: bytes,
-        headers: Headers,
-        *,
-        scheme: bytes = b"https",
-        authority: bytes = b"",
-        end_stream: bool = False,
-        protocol: bytes = b"",
-    ) -> int:
-        """Start a request (client) and return its number. `scheme` is not sent."""
-        can_begin = self._receiving is RECEIVES_IDLE and self._keep_alive and not self._eof
-        if not can_begin and not self.available_streams:  # the first is the usual case
-            raise LocalProtocolError(f"{self!r} takes no request now")
-        if protocol:
-            raise LocalProtocolError("extended CONNECT is HTTP/2's and 3's: HTTP/1.1 has Upgrade")
-        lines = [request_line(method, target)]
-        known = encode_fields(headers, lines)
-        if HOST not in known and authority:
-            lines.insert(1, b"Host: " + authority)
-            known[HOST] = authority
-        if HOST not in known or not is_host(known[HOST]):
-            raise LocalProtocolError("a request needs a Host field or an authority that is a host")
-        chunked, length = declared_framing(known)
-        if method == b"CONNECT":
-            if chunked or length or end_stream:
-                raise LocalProtocolError("CONNECT has no content, and its stream goes on")
-        elif end_stream:
-            self._check_empty(length)
-            if length is None and not chunked and method in _METHODS_WITH_CONTENT:
-                lines.append(EMPTY_FIELD)
-        elif length is None and not chunked:
-            lines.append(CHUNKED_FIELD)
-            chunked = True
-        self._output.append(encode_block(lines))
-        # Nothing is wrong with it: here the exchange begins.
-        self._stream_id += 1
-        upgrades = False
-        if len(known) > 1:  # more than Host
-            upgrades = offers_upgrade(known)
-            if not persists(known, "HTTP/1.1"):
-                self._keep_alive = False
-        pipeline = self._pipeline
-        if pipeline is not None:
-            pipeline.may_grow = method in _IDEMPOTENT and not upgrades
-        if self._receiving is RECEIVES_IDLE:
-            self._reading_id = self._stream_id
-            self._method = method
-            self._offers_upgrade = upgrades
-            self._receiving = RECEIVES_HEAD
-        else:
-            assert pipeline is not None
-            pipeline.requests.append((method, upgrades))
-        if method == b"CONNECT":
-            self._sending = SENDS_WAITING
-        elif end_stream and not chunked:
-            self._sending = SENDS_NO_MORE
-        else:
-            self._begin_content(length, chunked, end_stream)
-        return self._stream_id
-
-    def send_informational(self, stream_id: int, status: int, headers: Headers) -> None:
-        """Send a 1xx response (server). One that may not be sent to HTTP/1.0 is left out."""
-        self._check_response(stream_id)
-        if not 100 <= status < 200:
-            raise LocalProtocolError(f"{status} is not informational")
-        if status == 101 and not (self._offers_upgrade and self._receiving is RECEIVES_NO_MORE):
-            raise LocalProtocolError(
-                "101 needs a request, received whole, that asks for an upgrade"
-            )
-        lines = [status_line(status)]
-        encode_fields(without_framing(headers), lines)
-        block = encode_block(lines)
-        if self._peer_is_old:  # RFC 9110 section 15.2
-            return
-        self._output.append(block)
-        if status == 101:
-            self._become_tunnel()
-        elif status == 100:
-            self._expects_continue = False
-
-    def send_response(
-        self, stream_id: int, status: int, headers: Headers, *, end_stream: bool = False
-    ) -> None:
-        """Send the final response's head (server)."""
-        self._check_response(stream_id)
-        if not 200 <= status <= 999:
-            raise LocalProtocolError(f"{status} is no final status")
-        if self._method == b"CONNECT" and status < 300:
-            self._accept_tunnel(status, headers, end_stream)
-            return
-        lines = [status_line(status)]
-        known = encode_fields(headers, lines)
-        chunked, length = declared_framing(known)
-        if (chunked and self._peer_is_old) or (status == 204 and (chunked or length is not None)):
-            # RFC 9112 section 6.1, RFC 9110 section 8.6: they must not be there.
-            self.send_response(stream_id, status, without_framing(headers), end_stream=end_stream)
-            return
-        keeps_alive = self._can_persist()
-        if self._method == b"HEAD" or status == 204 or status == 304:
-            if not end_stream:
-                raise LocalProtocolError("this response has no content: give end_stream=True")
-            chunked = False
-        elif end_stream:
-            self._check_empty(length)
-            if length is None and not chunked:
-                lines.append(EMPTY_FIELD)
-        elif length is None and not chunked:
-            if self._peer_is_old:
-                keeps_alive = False
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Take bytes from the peer and return all that they complete."""
+        events: list[Event] = []
+        if self._closed:
+            return events
+        waiting = self._waiting
+        block: bytes | bytearray = data
+        if waiting:
+            # Joined to the larger of the two, so that a byte is never moved more than a few times.
+            if len(data) > len(waiting):
+                block = bytes(waiting) + data
+                waiting.clear()
             else:
-                lines.append(CHUNKED_FIELD)
-                chunked = True
-        if not keeps_alive or self._peer_is_old or CONNECTION in known:
-            keeps_alive = self._write_persistence(keeps_alive, known, lines)
-        self._output.append(encode_block(lines))
-        self._keep_alive = keeps_alive
-        if self._receiving is RECEIVES_WAITING:  # CONNECT is refused
-            self._receiving = RECEIVES_NO_MORE
-        self._begin_content(length, chunked, end_stream)
+                waiting += data
+                block = waiting
+        try:
+            position = self._read(block, events)
+            if block is waiting:
+                del waiting[:position]
+            elif position < len(block) and not self._closed:
+                waiting += memoryview(block)[position:]
+            if self._eof:
+                self._read_end(events)
+        except RemoteProtocolError as error:
+            self._fail(error, events)
+            raise
+        return events
 
-    def _accept_tunnel(self, status: int, headers: Headers, end_stream: bool) -> None:
-        lines = [status_line(status)]
-        encode_fields(without_framing(headers), lines)
-        self._output.append(encode_block(lines))
-        if self._receiving is RECEIVES_WAITING:
-            self._become_tunnel()
-        self._keep_alive = False
-        self._outgoing = BY_CLOSING
-        self._sending = SENDS_CONTENT
-        if end_stream:
-            self._end_content()
+    def receive_eof(self) -> list[Event]:
+        """Take the end of the peer's bytes."""
+        events: list[Event] = []
+        if self._closed or self._eof:
+            return events
+        self._eof = True
+        try:
+            self._read_end(events)
+        except RemoteProtocolError as error:
+            self._fail(error, events)
+            raise
+        events.append(ConnectionClosed())
+        return events
 
-    def _check_response(self, stream_id: int) -> None:
-        if stream_id != self._stream_id or self._sending is not SENDS_HEAD:
-            raise LocalProtocolError(f"no response can begin on stream {stream_id} of {self!r}")
+    def _read(self, data: bytes | bytearray, events: list[Event]) -> int:
+        """Read all that can be read and return where what is left begins."""
+        position = 0
+        end = len(data)
+        while position < end:
+            receiving = self._receiving
+            if receiving is RECEIVES_HEAD:
+                stop = self._read_head(data, position, events)
+            elif receiving is RECEIVES_CONTENT:
+                stop = self._read_content(data, position, events)
+            elif receiving is RECEIVES_TO_DROP:
+                return end
+            elif self._is_server:
+                return position  # the next request, or a tunnel's first bytes: they wait
+            else:
+                return self._read_unasked(data, position)
+            if stop == position:
+                break
+            position = stop
+        return position
 
-    def _check_empty(self, length: int | None) -> None:
-        if length:
-            raise LocalProtocolError(f"Content-Length is {length} and there is no content")
+    def _read_head(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        if data[position] == 0x0D:
+            position = self._skip_empty_lines(data, position)
+        head_end = data.find(b"\r\n\r\n", position + self._scanned)
+        if head_end < 0 or head_end - position > self._small_head:
+            return self._read_unusual_head(data, position, head_end, events)
+        head = (
+            data[position:head_end] if isinstance(data, bytes) else bytes(data[position:head_end])
+        )
+        try:
+            if self._is_server:
+                self._begin_request(head, events)
+            else:
+                self._begin_response(head, events)
+        except RemoteProtocolError as error:
+            return self._judge(data, position, head_end, events, error)
+        self._scanned = 0
+        self._empty_lines = 0
+        return head_end + 4
 
-    def _can_persist(self) -> bool:
-        """Say whether a next request could be read safely after this response."""
-        if not self._keep_alive or (self._eof and not self._waiting):
-            return False
-        if self._receiving is RECEIVES_WAITING:
-            # What follows a refused CONNECT may be meant for the tunnel: it is never a request.
-            return not self._waiting
-        # A client that was not told to continue may send its content or not (RFC 9110 section 10.1.1).
-        return not self._expects_continue or self._receiving is not RECEIVES_CONTENT
+    def _skip_empty_lines(self, data: bytes | bytearray, position: int) -> int:
+        """Skip empty lines before a start line (RFC 9112 section 2.2)."""
+        while data.startswith(b"\r\n", position):
+            if not self._is_server and "empty-lines-before-response" not in self._forgives:
+                raise broken("empty-lines-before-response")
+            self._empty_lines += 1
+            if self._empty_lines > self.limits.empty_lines:
+                raise broken("empty-lines")
+            position += 2
+            self._scanned = 0
+        return position
 
-    def _write_persistence(self, keeps_alive: bool, known: Known, lines: list[bytes]) -> bool:
-        """Say in the head what does not go without saying, and return it (RFC 9112 section 9.3)."""
-        options = list_members(known.get(CONNECTION, b""))
-        if b"close" in options:
-            return False
-        if not keeps_alive:
-            lines.append(CLOSE_FIELD)
-        elif self._peer_is_old and b"keep-alive" not in options:
-            lines.append(KEEP_ALIVE_FIELD)
-        return keeps_alive
+    def _read_unusual_head(
+        self, data: bytes | bytearray, position: int, head_end: int, events: list[Event]
+    ) -> int:
+        """Read a head that has not come whole, or is so long that its parts need to be measured."""
+        limits = self.limits
+        if "bare-lf" in self._forgives:
+            return self._read_messy_head(data, position, events)
+        scanned = position + self._scanned
+        if head_end >= 0:
+            fault = early_fault(data, position, position, head_end + 3, limits, self._is_server)
+            if fault is not None:
+                raise fault
+            head = bytes(data[position:head_end])
+            if self._is_server:
+                self._begin_request(head, events)
+            else:
+                self._begin_repaired(head, events)
+            self._scanned = 0
+            self._empty_lines = 0
+            return head_end + 4
+        end = len(data)
+        rest = end - position
+        if rest > 1 or (rest == 1 and data[position] != 0x0D):
+            fault = early_fault(data, position, scanned, end, limits, self._is_server)
+            if fault is not None:
+                raise fault
+            self._scanned = max(0, rest - 3)
+        return position
 
-    def _begin_content(self, length: int | None, chunked: bool, end_stream: bool) -> None:
-        """Go on to send the content, framed as the head said."""
-        if end_stream:
-            if chunked:
-                self._output.append(LAST_CHUNK)
-            self._end_content()
+    def _judge(
+        self,
+        data: bytes | bytearray,
+        position: int,
+        head_end: int,
+        events: list[Event],
+        error: RemoteProtocolError,
+    ) -> int:
+        """Find the first fault by position in a whole head, or forgive them all."""
+        if self._forgives:
+            if "bare-lf" in self._forgives:
+                return self._read_messy_head(data, position, events)
+            self._begin_repaired(bytes(data[position:head_end]), events)
+            self._scanned = 0
+            self._empty_lines = 0
+            return head_end + 4
+        fault = early_fault(data, position, position, head_end + 3, self.limits, self._is_server)
+        raise fault or error from None
+
+    def _read_messy_head(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        """Read a response's head whose lines may end in LF alone, and that may break other rules."""
+        end = len(data)
+        if end == position or (end == position + 1 and data[position] == 0x0D):
+            return position
+        head_end, after = end_of_head(data, position + self._scanned, end)
+        stop = end if head_end < 0 else after
+        fault = early_messy_fault(data, position, stop, self.limits)
+        if fault is not None:
+            raise fault
+        if head_end < 0:
+            self._scanned = max(0, end - 3 - position)
+            return position
+        self._begin_repaired(bytes(data[position:head_end]), events)
+        self._scanned = 0
+        self._empty_lines = 0
+        return after
+
+    def _begin_repaired(self, head: bytes, events: list[Event]) -> None:
+        self._begin_response(repaired(head, self._forgives), events)
+
+    def _begin_request(self, head: bytes, events: list[Event]) -> None:
+        request, known = parse_request(head, self._stream_id + 1, self.limits)
+        self._start_request(request, known, events)
+
+    def _start_request(self, request: RequestReceived, known: Known, events: list[Event]) -> None:
+        stream_id = request.stream_id
+        version = request.http_version
+        receiving = RECEIVES_NO_MORE
+        if (CONTENT_LENGTH in known or TRANSFER_ENCODING in known) and self._frame_request(
+            known, version
+        ):
+            receiving = RECEIVES_CONTENT
+            request.end_stream = False
+        if request.method == b"CONNECT":
+            if receiving is RECEIVES_CONTENT:
+                raise broken("connect-content")
+            receiving = RECEIVES_WAITING
+            request.end_stream = False
+        is_old = version != "HTTP/1.1"
+        expects_continue = False
+        if EXPECT in known and not is_old:  # an old client can not know (RFC 9110 section 10.1.1)
+            expects_continue = expects_to_continue(known[EXPECT])
+        # Nothing is wrong with it: here the exchange begins.
+        self._stream_id = self._reading_id = stream_id
+        self._method = request.method
+        self._peer_is_old = is_old
+        self._expects_continue = expects_continue
+        self._offers_upgrade = False
+        if is_old:
+            if not persists(known, version):
+                self._keep_alive = False
+        elif CONNECTION in known and known[CONNECTION] != b"keep-alive":  # what most say
+            if not persists(known, version):
+                self._keep_alive = False
+            self._offers_upgrade = UPGRADE in known and offers_upgrade(known)
+        self._receiving = receiving
+        self._sending = SENDS_HEAD
+        events.append(request)
+
+    def _frame_request(self, known: Known, version: str) -> bool:
+        """Prepare to read a request's content and say whether there is any (RFC 9112 section 6.3)."""
+        if is_chunked(known, version):
+            self._incoming = BY_CHUNKS
+            self._chunks = ChunkedReader(self.limits, forgives_padding=False)
+            return True
+        self._incoming = BY_LENGTH
+        self._unread = content_length(known[CONTENT_LENGTH], forgives_repetition=False)
+        return self._unread > 0
+
+    def _begin_response(self, head: bytes, events: list[Event]) -> None:
+        version, status, reason, headers, known = parse_response(head, self.limits)
+        self._start_response(version, status, reason, headers, known, events)
+
+    def _start_response(
+        self,
+        version: str,
+        status: int,
+        reason: bytes,
+        headers: Headers,
+        known: Known,
+        events: list[Event],
+    ) -> None:
+        if status < 200:
+            self._begin_informational(status, headers, events)
             return
-        self._sending = SENDS_CONTENT
-        if chunked:
-            self._outgoing = BY_CHUNKS
-        elif length is None:
-            self._outgoing = BY_CLOSING
+        has_content = self._frame_response(status, known, version)
+        stays = persists(known, version) if CONNECTION in known else version == "HTTP/1.1"
+        lasts = stays and not (has_content and self._incoming is BY_CLOSING)
+        if not lasts:
+            self._keep_alive = False
+        if self._sending is SENDS_WAITING:  # the answer to CONNECT
+            if status < 300:
+                self._outgoing = BY_CLOSING
+                self._sending = SENDS_CONTENT
+            else:
+                self._sending = SENDS_NO_MORE
+        stream_id = self._reading_id
+        events.append(
+            ResponseReceived(stream_id, status, headers, not has_content, version, reason)
+        )
+        if not lasts and stream_id != self._stream_id:
+            self._give_up_pipeline(events, unprocessed=not stays)
+        if has_content:
+            self._receiving = RECEIVES_CONTENT
         else:
-            self._outgoing = BY_LENGTH
-            self._unsent = length
+            self._receiving = RECEIVES_NO_MORE
+            self._settle()
 
-    def send_data(self, stream_id: int, data: bytes, *, end_stream: bool = False) -> None:
-        """Send content, or a tunnel's bytes."""
-        self._check_sending(stream_id)
-        output = self._output
-        framing = self._outgoing
-        if framing is BY_LENGTH:
-            self._count(len(data), end_stream=end_stream)
-            output.append(data)
-        elif framing is BY_CHUNKS:
-            if data:  # an empty chunk would be the last
-                output += (b"%x\r\n" % len(data), data, b"\r\n")
-            if end_stream:
-                output.append(LAST_CHUNK)
+    def _frame_response(self, status: int, known: Known, version: str) -> bool:
+        """Prepare to read a response's content and say whether there is any (RFC 9112 section 6.3)."""
+        if status < 300 and self._method == b"CONNECT":
+            self._incoming = (
+                BY_CLOSING  # the framing fields mean nothing here (RFC 9110 section 9.3.6)
+            )
+            return True
+        if TRANSFER_ENCODING in known and is_chunked(known, version):
+            self._incoming = BY_CHUNKS
+            forgives = "chunk-size-padding" in self._forgives
+            self._chunks = ChunkedReader(self.limits, forgives_padding=forgives)
+            has_content = True
+        elif CONTENT_LENGTH in known:
+            forgives = "content-length-repeated" in self._forgives
+            self._incoming = BY_LENGTH
+            self._unread = content_length(known[CONTENT_LENGTH], forgives_repetition=forgives)
+            has_content = self._unread > 0
         else:
-            output.append(data)
-        if end_stream:
-            self._end_content()
+            self._incoming = BY_CLOSING
+            has_content = True
+        return has_content and not (status == 204 or status == 304 or self._method == b"HEAD")
 
-    def send_with_passthrough(
-        self, stream_id: int, source: object, size: int, *, end_stream: bool = False
-    ) -> list[object]:
-        """Send `size` bytes of content that the engine never sees, such as a file for `sendfile`.
+    def _begin_informational(self, status: int, headers: Headers, events: list[Event]) -> None:
+        if status == 101:
+            if not self._offers_upgrade or self._sending is not SENDS_NO_MORE:
+                raise broken("upgrade-unasked")
+            self._become_tunnel()
+        events.append(InformationalReceived(self._reading_id, status, headers))
 
-        Returns what is to be written now, in order: bytes, and `source` itself where its bytes go, in place
-        of `data_to_send`. The driver must write exactly `size` bytes for it, or close the connection.
+    def _read_content(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        self._expects_continue = False
+        if self._incoming is BY_CHUNKS:
+            return self._read_chunks(data, position, events)
+        stop = end = len(data)
+        complete = False
+        if self._incoming is BY_LENGTH:
+            stop = position + self._unread
+            if stop > end:
+                self._unread = stop - end
+                stop = end
+            else:
+                complete = True
+        size = stop - position
+        if not isinstance(data, bytes):
+            content = bytes(data[position:stop])
+        else:
+            content = data if size == len(data) else data[position:stop]
+        self._unconsumed += size
+        events.append(DataReceived(self._reading_id, content, complete))
+        if complete:
+            self._end_receiving()
+        return stop
 
-        Raises `LocalProtocolError` as `send_data`, and for a size that is not positive.
-        """
-        self._check_sending(stream_id)
-        if size <= 0:
-            raise LocalProtocolError(f"{size} bytes of content that is passed through")
-        framing = self._outgoing
-        tail: list[bytes] = []
-        if framing is BY_LENGTH:
-            self._count(size, end_stream=end_stream)
-        elif framing is BY_CHUNKS:
-            self._output.append(b"%x\r\n" % size)
-            tail.append(b"\r\n" + LAST_CHUNK if end_stream else b"\r\n")
-        head = self.data_to_send()
-        if end_stream:
-            self._end_content()
-        return [head, source, *tail] if head else [source, *tail]
-
-    def _count(self, size: int, *, end_stream: bool) -> None:
-        """Take this many bytes of what Content-Length leaves."""
-        unsent = self._unsent - size
-        if unsent < 0 or (end_stream and unsent):
-            raise LocalProtocolError(f"{size} bytes where Content-Length leaves {self._unsent}")
-        self._unsent = unsent
-
-    def send_trailers(self, stream_id: int, headers: Headers) -> None:
-        """Send the trailer section, if the content is chunked, and end the stream."""
-        self._check_sending(stream_id)
-        block = encode_trailers(headers)
-        if self._outgoing is BY_CHUNKS:
-            self._output.append(block)
-        elif self._outgoing is BY_LENGTH and self._unsent:
-            raise LocalProtocolError(f"trailers where Content-Length leaves {self._unsent} bytes")
-        self._end_content()
-
-    def _check_sending(self, stream_id: int) -> None:
-        if stream_id != self._stream_id or self._sending is not SENDS_CONTENT:
-            raise LocalProtocolError(f"no content can be sent on stream {stream_id} of {self!r}")
-
-    def _end_content(self) -> None:
-        self._sending = SENDS_NO_MORE
+    def _end_receiving(self) -> None:
+        self._receiving = RECEIVES_NO_MORE
         self._settle()
 
-    def data_to_send(self) -> bytes:
-        """Return all bytes that wait to be sent, and forget them."""
-        output = self._output
-        if not output:
-            return b""
-        data = b"".join(output)
-        output.clear()
-        return data
+    def _read_chunks(self, data: bytes | bytearray, position: int, events: list[Event]) -> int:
+        chunks = self._chunks
+        assert chunks is not None
+        pieces: list[bytes] = []
+        try:
+            stop = chunks.read(data, position, pieces)
+        except RemoteProtocolError:
+            if pieces:
+                self._tell_data(b"".join(pieces), events, end_stream=False)
+            raise
+        complete = chunks.complete
+        ends = complete and not chunks.trailers
+        if pieces or ends:
+            self._tell_data(b"".join(pieces), events, end_stream=ends)
+        if complete:
+            if chunks.trailers:
+                events.append(TrailersReceived(self._reading_id, chunks.trailers))
+            self._chunks = None
+            self._receiving = RECEIVES_NO_MORE
+            self._settle()
+        return stop
+
+    def _tell_data(self, data: bytes, events: list[Event], *, end_stream: bool) -> None:
+        self._unconsumed += len(data)
+        events.append(DataReceived(self._reading_id, data, end_stream))
+
+    def _give_up_pipeline(self, events: list[Event], *, unprocessed: bool) -> None:
+        """Tell that no answer comes to what was sent behind (RFC 9112 sections 9.3.2 and 9.6)."""
+        events += [
+            StreamReset(stream_id, ErrorCode.CANCEL, remote=True, unprocessed=unprocessed)
+            for stream_id in range(self._reading_id + 1, self._stream_id + 1)
+        ]
+        self._stream_id = self._reading_id
+        self._sending = SENDS_NO_MORE
+
+    def _read_unasked(self, data: bytes | bytearray, position: int) -> int:
+        """Read what a server sends without a request to answer (RFC 9112 section 9.2)."""
+        if self._keep_alive and data[position:].strip(b"\r\n"):
+            raise broken("response-unasked")
+        return len(data)
+
+    def _read_end(self, events: list[Event]) -> None:
+        """Judge the end of the peer's bytes by what was being read."""
+        if self._receiving is RECEIVES_HEAD:
+            if self._holds_more():
+                raise broken("eof-in-head")
+            if not self._is_server:
+                raise broken("eof-before-response")
+            self._close()
+        elif self._receiving is RECEIVES_CONTENT:
+            if self._incoming is not BY_CLOSING:
+                raise broken("eof-in-content")
+            self._tell_data(b"", events, end_stream=True)
+            self._receiving = RECEIVES_NO_MORE
+            self._settle()
+        elif self._sending is SENDS_IDLE:
+            self._close()
+
+    def _fail(self, error: RemoteProtocolError, events: list[Event]) -> None:
+        """Receive no more after the peer's fault; a server's driver may still answer."""
+        error.events = events
+        if not self._is_server:
+            if self._receiving is RECEIVES_HEAD or self._receiving is RECEIVES_CONTENT:
+                error.stream_id = self._reading_id
+            if self._reading_id != self._stream_id:
+                self._give_up_pipeline(events, unprocessed=False)
+            self._close()
+            return
+        self._eof = True  # nothing more is received, not even the end
+        if self._receiving is RECEIVES_HEAD:  # an exchange, though nothing is sure of its request
+            self._stream_id = self._reading_id = self._stream_id + 1
+            self._method = b""
+            self._peer_is_old = True
+            self._offers_upgrade = self._expects_continue = False
+            self._sending = SENDS_HEAD
+        error.stream_id = self._stream_id
+        self._drop_rest()
 
 
 def strict_connection(role: Role, *, limits: Limits = DEFAULT_LIMITS) -> HTTP1Connection:

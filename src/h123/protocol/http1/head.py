@@ -62,6 +62,13 @@ def parse_request(head: bytes, stream_id: int, limits: Limits) -> tuple[RequestR
     else:
         raise _version_fault(version_word)
     headers, known = parse_fields(lines, limits)
+    return request_event(stream_id, method, target, version, headers, known), known
+
+
+def request_event(
+    stream_id: int, method: bytes, target: bytes, version: str, headers: Headers, known: Known
+) -> RequestReceived:
+    """Return a request whose parts are well formed, once it is sure what it is for (RFC 9112 3.2)."""
     host = known.get(HOST)
     if host is None:
         if version == "HTTP/1.1":
@@ -75,8 +82,7 @@ def parse_request(head: bytes, stream_id: int, limits: Limits) -> tuple[RequestR
         scheme, authority = b"", host
     else:
         scheme, authority = _other_target(method, target, host)
-    request = RequestReceived(stream_id, method, target, scheme, authority, headers, True, version)
-    return request, known
+    return RequestReceived(stream_id, method, target, scheme, authority, headers, True, version)
 
 
 def _other_target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
@@ -131,9 +137,7 @@ def _parse_status_line(line: bytes) -> tuple[str, int, bytes]:
 def parse_trailers(section: bytes, limits: Limits) -> Headers:
     """Read a trailer section, given without the empty line that ends it (RFC 9110 section 6.5)."""
     headers, known = parse_fields(_lines(section), limits)
-    # What frames or routes the message is too late here, and deceives whoever merges it (section 6.5.1).
-    if HOST in known or CONTENT_LENGTH in known or TRANSFER_ENCODING in known:
-        raise broken("trailer-field")
+    _refuse_framing(known)
     return headers
 
 
@@ -161,6 +165,44 @@ def parse_fields(lines: list[bytes], limits: Limits) -> tuple[Headers, Known]:
                 else:
                     raise broken("host-repeated")
     return headers, known
+
+
+def known_fields(version: str, headers: Headers, limits: Limits) -> Known:
+    """Return what HTTP/1.1 itself reads of a head that another parser found well formed.
+
+    Raises `RemoteProtocolError` for what that parser does not look at.
+    """
+    if version not in _VERSIONS.values():
+        raise _version_fault(version.encode("ascii"))
+    return _judged(headers, limits)
+
+
+def judge_trailers(headers: Headers, limits: Limits) -> None:
+    """Do for a trailer section what `known_fields` does for a head."""
+    _refuse_framing(_judged(headers, limits))
+
+
+def _judged(headers: Headers, limits: Limits) -> Known:
+    if len(headers) > limits.header_fields:
+        raise broken("too-many-fields")
+    known: Known = {}
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value) + 4
+        kind = SPECIAL.get(name.lower())
+        if kind is not None:
+            if kind == HOST and kind in known:
+                raise broken("host-repeated")
+            known[kind] = known[kind] + b"," + value if kind in known else value
+    if size > limits.header_block_size:
+        raise broken("fields-too-large")
+    return known
+
+
+def _refuse_framing(known: Known) -> None:
+    # What frames or routes the message is too late here, and deceives whoever merges it (section 6.5.1).
+    if HOST in known or CONTENT_LENGTH in known or TRANSFER_ENCODING in known:
+        raise broken("trailer-field")
 
 
 def early_fault(

@@ -169,13 +169,17 @@ class ConnectionState(ByteStreamConnection):
         if self._sending is not SENDS_NO_MORE and self._sending is not SENDS_WAITING:
             return
         if self._receiving is RECEIVES_NO_MORE:
-            if self._keep_alive and (self._waiting or not self._eof):
+            if self._keep_alive and (not self._eof or self._holds_more()):
                 self._sending = SENDS_IDLE
                 self._receiving = RECEIVES_HEAD if self._is_server else RECEIVES_IDLE
             else:
                 self._close()
         elif self._receiving is RECEIVES_TO_DROP:
             self._close()
+
+    def _holds_more(self) -> bool:
+        """Say whether something came that was not read yet."""
+        return bool(self._waiting)
 
     def _drop_rest(self) -> None:
         self._keep_alive = False
