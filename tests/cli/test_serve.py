@@ -279,5 +279,5 @@ def test_an_engine_that_nobody_knows(site: Path) -> None:
     done = run(
         *("serve", site, "--bind", "none", "--insecure-bind", "127.0.0.1:0", "--http1-engine", "no")
     )
-    assert done.returncode == 1
-    assert "no engine 'no' for 'http/1.1'" in done.stderr
+    assert done.code == 1
+    assert "no engine" in done.stderr
