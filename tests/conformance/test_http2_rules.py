@@ -63,7 +63,9 @@ async def _echo(request: Request) -> Response:
 
 
 @pytest.fixture(scope="module", params=["folder", "echo"])
-def port(request: pytest.FixtureRequest, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> int:
+def port(
+    request: pytest.FixtureRequest, serve: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> int:
     if request.param == "echo":
         return serve(_echo).port("http")
     folder: Path = tmp_path_factory.mktemp("served")
@@ -193,8 +195,7 @@ WORKS = [
     ("generic 5 literal never indexed, new name", begun(1, block(GET) + b"\x10\x04x-ab\x01c"), 1),
     ("generic 5 literal never indexed, name indexed", begun(1, block(GET) + b"\x1f\x2b\x01c"), 1),
     ("generic 5 dynamic entry", begun(1, block(GET) + b"\x40\x04x-ab\x01c") + begun(3, block(GET) + b"\xbe"), 3),
-    ("generic 5 Huffman", begun(1, b"\x82\x86\x41\x87" + bytes.fromhex("a0e41d139d09ff")[:7]
-        + b"\x04\x09/page.txt")[:0] + end(1), 1),
+    ("generic 5 Huffman", begun(1, block(GET) + b"\x00\x81\x1f\x85\x18\xc6\x31\x8c\x63"), 1),
     ("generic 5 table size update", begun(1, b"\x20" + block(GET)), 1),
     ("generic 5 table size updates", begun(1, b"\x20\x3f\xe1\x1f" + block(GET)), 1),
     ("http2 4.1 unknown type", frame(UNKNOWN, 0, 0, bytes(8)) + end(1), 1),
@@ -354,12 +355,12 @@ BROKEN = [
     ("hpack 2.3.3 a name's index past both tables", begun(1, block(GET) + b"\x7f\x80\x01\x01x"), {COMPRESSION}),
     ("hpack 4.2 a size update at the end", begun(1, block(GET) + b"\x20"), {COMPRESSION}),
     ("hpack 5.1 an integer without end", begun(1, block(GET) + b"\xff" * 12), {COMPRESSION}),
-    ("hpack 5.2 Huffman padding of 8 bits", begun(1, block(GET) + b"\x00\x85\xf2\xb2\x4a\x84\xff\x01x"),
+    ("hpack 5.2 Huffman padding of 8 bits", begun(1, block(GET) + b"\x00\x86\x18\xc6\x31\x8c\x63\xff\x01x"),
         {COMPRESSION}),
-    ("hpack 5.2 Huffman padding of zeros", begun(1, block(GET) + b"\x00\x84\xf2\xb2\x4a\x80\x01x"),
+    ("hpack 5.2 Huffman padding of zeros", begun(1, block(GET) + b"\x00\x81\x18\x01x"),
         {COMPRESSION}),
     ("hpack 5.2 Huffman with end of string", begun(1, block(GET)
-        + b"\x00\x88\xf2\xb2\x4a\x84\xff\xff\xff\xff\x01x"), {COMPRESSION}),
+        + b"\x00\x85\x1f\xff\xff\xff\xff\x01x"), {COMPRESSION}),
     ("hpack 5.2 a string that is cut off", begun(1, block(GET) + b"\x00\x10abc"), {COMPRESSION}),
     ("hpack 6.1 index 0", begun(1, block(GET) + b"\x80"), {COMPRESSION}),
     ("hpack 6.3 a size over the limit", begun(1, b"\x3f\xe2\x1f" + block(GET)), {COMPRESSION}),
@@ -371,7 +372,8 @@ def test_what_ends_the_connection(port: int, sent: bytes, codes: set[int]) -> No
     with talk(port) as one:
         one.send(sent)
         kind, _, code = one.close_or_error()
-        assert (kind, code) == ("GOAWAY", min(codes, key=lambda wanted: wanted != code))
+        assert kind == "GOAWAY"
+        assert code in codes
         assert one.ended()
 
 
