@@ -470,6 +470,19 @@ def test_garbage_instead_of_http1(
     assert error.__cause__ is not None
 
 
+def test_1xx_responses_without_end(
+    call: CallerFixture, fake_server: FakeServe, scripts: Any
+) -> None:
+    def script(connection: Any) -> None:
+        scripts.read_head(connection)
+        while True:  # until the client hangs up
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" * 50)
+
+    server = fake_server(script)
+    words = f"{server.http[:-1]}: too many 1xx responses"
+    expect(call, h123.RemoteProtocolError, words, server.http, timeout=h123.Timeout(10.0))
+
+
 @pytest.mark.parametrize(
     "answer",
     [

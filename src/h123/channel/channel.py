@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 HIGH_WATER = 131072
 """Bytes queued for the network past which no more data is taken from those who send."""
 
+INFORMATIONAL_RESPONSES = 100
+"""1xx responses to one request, which are kept for its response: nothing else bounds them."""
+
 
 class Channel:
     """One connection in use. Base of the client's and the server's, which say what a new request means.
@@ -242,6 +245,9 @@ class Channel:
         exchange = self.exchanges.get(event.stream_id)
         if exchange is not None:
             exchange.informational.append(event)
+            if len(exchange.informational) > INFORMATIONAL_RESPONSES:
+                self.engine.reset_stream(exchange.stream_id, ErrorCode.ENHANCE_YOUR_CALM)
+                self._break(exchange, RemoteProtocolError(f"{self.peer}: too many 1xx responses"))
 
     def _on_trailers(self, event: TrailersReceived) -> None:
         exchange = self.exchanges.get(event.stream_id)
