@@ -142,7 +142,8 @@ class Response(ResponseHead):
     def _add_fields(self, fields: list[tuple[bytes, bytes]]) -> None:
         raw = self.headers.raw
         if raw:
-            names = {name.lower() for name, _ in raw}  # sooner than an index that nobody else may want
+            # Sooner than an index that nobody else may want.
+            names = {name.lower() for name, _ in raw}
             framed = b"content-length" in names or b"transfer-encoding" in names
             has_type = b"content-type" in names
             fields = [
