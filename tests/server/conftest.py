@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from h123.message import Request, Response
+from h123.network.certificates import LocalCertificate
 from h123.server.limits import ServerLimits
 from h123.server.server import Server
 
@@ -84,3 +85,20 @@ def run() -> Callable[[Coroutine[Any, Any, None]], None]:
         asyncio.run(asyncio.wait_for(coroutine, TIME * 2))
 
     return run
+
+
+@pytest.fixture
+def serving(certificate: LocalCertificate) -> Callable[..., Server]:
+    """Return what makes a server of all versions with a handler and some limits changed."""
+
+    def make(handler: Any, **limits: Any) -> Server:
+        return Server(
+            handler,
+            bind="127.0.0.1:0",
+            insecure_bind="127.0.0.1:0",
+            cert=certificate.chain_file,
+            key=certificate.key_file,
+            limits=ServerLimits(**{"linger_timeout": 0.3, **limits}),
+        )
+
+    return make

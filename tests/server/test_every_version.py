@@ -16,31 +16,12 @@ from tests.server.peers import TIME, DatagramPeer, open_peer
 from h123.message import Request, Response
 from h123.message.body import AsyncByteStream
 from h123.message.headers import Headers
-from h123.network.certificates import LocalCertificate
 from h123.protocol.limits import Limits
-from h123.server.limits import ServerLimits
 from h123.server.server import Server
 
 Run = Callable[[Any], None]
 VERSIONS = ["1.1", "2", "3"]
 every_version = pytest.mark.parametrize("version", VERSIONS)
-
-
-@pytest.fixture
-def serving(certificate: LocalCertificate) -> Callable[..., Server]:
-    """Return what makes a server of all versions with a handler and some limits changed."""
-
-    def make(handler: Any, **limits: Any) -> Server:
-        return Server(
-            handler,
-            bind="127.0.0.1:0",
-            insecure_bind="127.0.0.1:0",
-            cert=certificate.chain_file,
-            key=certificate.key_file,
-            limits=ServerLimits(**{"linger_timeout": 0.3, **limits}),
-        )
-
-    return make
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ class TCPListener:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    log.error("cannot accept connections: %s", error)
+                    log.error("out of files, or of memory: cannot accept connections: %s", error)
                     self.pause()
                     self.backend.call_at(self.backend.now() + OUT_OF_FILES, self.resume)
                     return
