@@ -202,6 +202,25 @@ def test_http3_alone_needs_no_tcp(run: Run, files: dict[str, Path]) -> None:
     run(main())
 
 
+def test_a_204_has_no_content_length(run: Run, files: dict[str, Path]) -> None:
+    """RFC 9110 section 8.6."""
+
+    async def empty(request: Request) -> Response:
+        return Response(204, content=b"not sent")
+
+    async def main() -> None:
+        async with (
+            Server(empty, bind="127.0.0.1:0", cert=files["both"]) as server,
+            h123.AsyncClient(verify=files["ca"]) as client,
+        ):
+            for version in ("1.1", "2", "3"):
+                response = await client.get(server.urls[0], http_version=version)
+                assert (response.status_code, response.content) == (204, b"")
+                assert "content-length" not in response.headers
+
+    run(main())
+
+
 def test_every_address_is_shown_as_a_url_that_works(run: Run, files: dict[str, Path]) -> None:
     async def main() -> None:
         async with (

@@ -309,7 +309,11 @@ class Headers(MutableMapping[str, str]):
 
 
 def without_content_length(raw: RawHeaders) -> RawHeaders:
-    """Return the fields but for Content-Length: trailers can not follow it in HTTP/1.1 (RFC 9112 section 7.1)."""
+    """Return the fields but for Content-Length.
+
+    A 204 must not have it (RFC 9110 section 8.6), and with it no trailers follow in HTTP/1.1 (RFC 9112
+    section 7.1).
+    """
     return [field for field in raw if field[0].lower() != b"content-length"]
 
 

@@ -145,6 +145,8 @@ class Answerer:
             content = b""
             length = None
         headers = self._headers(response, channel, length)
+        if response.status_code == 204:  # has none, and says no length (RFC 9110 section 8.6)
+            headers = without_content_length(headers)
         if body is not None and body.is_unwanted and request.http_version == "HTTP/1.1":
             # The connection closes then, which is to be said (RFC 9112 section 9.6).
             headers.append((b"Connection", b"close"))
