@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
 import ssl
 import threading
@@ -26,8 +27,6 @@ class World:
     """One backend with its way to run coroutines."""
 
     def __init__(self, name: str) -> None:
-        if name == "uvloop":
-            pytest.importorskip("uvloop")  # before a test starts peers that would wait for it
         self.name = name
 
     def run(self, body: Body[T]) -> T:
@@ -43,7 +42,13 @@ class World:
             return runner.run(body(backend))
 
 
-LOOPS = ["asyncio", "uvloop"]
+HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
+LOOPS = [
+    "asyncio",
+    pytest.param(
+        "uvloop", marks=pytest.mark.skipif(not HAS_UVLOOP, reason="uvloop is not installed")
+    ),
+]
 
 
 @pytest.fixture(params=["blocking", *LOOPS])
