@@ -36,8 +36,7 @@ class World:
         backend = AsyncioBackend()
         if self.name == "asyncio":
             return asyncio.run(body(backend))
-        import uvloop
-
+        uvloop = pytest.importorskip("uvloop")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(body(backend))
 
