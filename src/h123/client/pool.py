@@ -241,6 +241,10 @@ class Pool:
                     lane.connecting -= 1
                     self.count -= 1
                     self._attempt_failed(lane, error)
+        if self.is_closed:  # meanwhile: then nothing is sent
+            self._add(lane, channel)
+            channel.close()
+            raise RuntimeError("the client has been closed")
         try:
             exchange = head.open_on(channel)
         except BaseException:  # the request can not be sent; others can use the connection
@@ -252,7 +256,7 @@ class Pool:
             channel.close()
             if exchange is None and channel.error is not None and not self.is_closed:
                 raise channel.error  # the peer hung up at once
-        if self.is_closed:
+        if self.is_closed and exchange is None:  # an exchange tells it itself: it was under way
             raise RuntimeError("the client has been closed")
         return exchange
 
