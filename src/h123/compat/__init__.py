@@ -1,0 +1,1 @@
+"""Other libraries' faces over this stack, for programs that were written for those."""
