@@ -136,7 +136,7 @@ def test_a_413_in_the_middle_of_30_megabytes(
     response = client.request("POST", server.https(path), content=content, http_version=version)
     assert response.status_code == 413
     assert response.text == "too large"
-    assert time.monotonic() - begun < 5  # a bound on hanging, not a measure of speed
+    assert time.monotonic() - begun < 15  # a bound on hanging, not a measure of speed
     assert client.request("GET", server.https("/next"), http_version=version).text == "/next"
 
 
@@ -147,8 +147,7 @@ def test_a_413_of_a_server_that_stops_reading(
 ) -> None:
     def script(connection: Any) -> None:
         scripts.read_head(connection)
-        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\n")
-        connection.sendall(b"no!")
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!")
         if not close:
             while connection.fileno() >= 0 and not ended:
                 time.sleep(0.01)
@@ -164,7 +163,7 @@ def test_a_413_of_a_server_that_stops_reading(
     finally:
         ended.append(True)
     assert (response.status_code, response.text) == (413, "no!")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 15  # a bound on hanging, not a measure of speed
 
 
 def test_a_success_before_the_end_lets_the_rest_follow(
