@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("h123.server")
 access_log = logging.getLogger("h123.access")
 
+NO_CONTENT = ByteStream()
+"""Of requests: it never changes, and one serves them all."""
 FAIR_SHARE = 262144
 """Bytes of a response that is made without waiting, after which the other connections have their turn."""
 
@@ -63,7 +65,7 @@ class Answerer:
             event.authority,
             event.target,
             event.headers,
-            body or ByteStream(),
+            body or NO_CONTENT,
             http_version=event.http_version,
             extensions={"client": channel.peer, "server": channel.local_address},
         )
@@ -75,7 +77,13 @@ class Answerer:
             except BaseException as error:
                 response = _response_to(error, exchange, request, body)
             status = response.status_code
-            await self._send(channel, exchange, request, response, body)
+            stream = response.stream
+            if type(stream) is ByteStream and not response.has_trailers:
+                rest = self._respond(channel, exchange, request, response, stream.content, body)
+                if rest:
+                    await self._send_rest(channel, exchange, rest)
+            else:
+                await self._send_stream(channel, exchange, request, response, body)
             if body is not None:
                 await body.skip(self.limits.linger_timeout)
         except ClientGone as gone:
@@ -96,41 +104,7 @@ class Answerer:
             if is_logged:
                 _log_access(channel, event, status, time.monotonic() - started)
 
-    async def _send(
-        self,
-        channel: ServerChannel,
-        exchange: Exchange,
-        request: Request,
-        response: Response,
-        body: RequestBody | None,
-    ) -> None:
-        stream = response.stream
-        if type(stream) is ByteStream and not response.has_trailers:
-            try:
-                await self._send_whole(channel, exchange, request, response, stream.content, body)
-            except LocalProtocolError as error:
-                await self._send_failure(channel, exchange, request, body, error)
-            return
-        content = Content(stream)
-        try:
-            try:
-                bare = _is_bare(request, response)
-                if bare:
-                    await self._send_whole(channel, exchange, request, response, b"", body)
-                else:
-                    headers = self._headers(response, channel, None)
-                    if response.has_trailers:  # HTTP/1.1 has them after chunks alone
-                        headers = without_content_length(headers)
-                    _begin(exchange, response.status_code, headers)
-            except LocalProtocolError as error:
-                await self._send_failure(channel, exchange, request, body, error)
-            else:
-                if not bare:
-                    await self._send_parts(channel, exchange, content, response, headers)
-        finally:
-            await content.close()
-
-    async def _send_whole(
+    def _respond(
         self,
         channel: ServerChannel,
         exchange: Exchange,
@@ -138,38 +112,80 @@ class Answerer:
         response: Response,
         content: bytes,
         body: RequestBody | None,
-    ) -> None:
-        """Send a response whose content is at hand. Raises `LocalProtocolError` if nothing of it can be sent."""
-        length: int | None = len(content)
-        if _is_bare(request, response):
-            content = b""
-            length = None
-        headers = self._headers(response, channel, length)
-        if response.status_code == 204:  # has none, and says no length (RFC 9110 section 8.6)
-            headers = without_content_length(headers)
-        if body is not None and body.is_unwanted and request.http_version == "HTTP/1.1":
-            # The connection closes then, which is to be said (RFC 9112 section 9.6).
-            headers.append((b"Connection", b"close"))
-        if exchange.error is not None:
-            raise ClientGone(str(exchange.error))
-        if not channel.respond(exchange, response.status_code, headers, content):
-            channel.uncork()
-            await self._send_data(exchange, content, end_stream=True)
+    ) -> bytes:
+        """Send a response whose content is at hand, and return what of the content has no room yet.
 
-    async def _send_failure(
+        One that can not be sent is a 500 instead.
+        """
+        try:
+            return self._respond_or_raise(channel, exchange, request, response, content, body)
+        except LocalProtocolError as error:
+            log.error(
+                "the response to %s %r can not be sent: %s", request.method, request.target, error
+            )
+            failure = _server_error()
+            return self._respond_or_raise(
+                channel, exchange, request, failure, failure.content, body
+            )
+
+    def _respond_or_raise(
         self,
         channel: ServerChannel,
         exchange: Exchange,
         request: Request,
+        response: Response,
+        content: bytes,
         body: RequestBody | None,
-        error: LocalProtocolError,
+    ) -> bytes:
+        status = response.status_code
+        length: int | None = len(content)
+        if request.method == "HEAD" or status == 204 or status == 304:
+            content = b""
+            length = None
+        headers = self._headers(response, channel, length)
+        if status == 204:  # has none, and says no length (RFC 9110 section 8.6)
+            headers = without_content_length(headers)
+        if body is not None and body.is_unwanted and request.http_version == "HTTP/1.1":
+            # The connection closes then, which is to be said (RFC 9112 section 9.6).
+            headers.append((b"Connection", b"close"))
+        _check_open(exchange)
+        return b"" if channel.respond(exchange, status, headers, content) else content
+
+    async def _send_stream(
+        self,
+        channel: ServerChannel,
+        exchange: Exchange,
+        request: Request,
+        response: Response,
+        body: RequestBody | None,
     ) -> None:
-        """Say 500 in the place of a response that can not be sent."""
-        log.error(
-            "the response to %s %r can not be sent: %s", request.method, request.target, error
-        )
-        failure = _server_error()
-        await self._send_whole(channel, exchange, request, failure, failure.content, body)
+        """Send a response with content that is yet to be made, or with trailers."""
+        content = Content(response.stream)
+        try:
+            if _is_bare(request, response):
+                self._respond(channel, exchange, request, response, b"", body)
+                return
+            headers = self._headers(response, channel, None)
+            if response.has_trailers:  # HTTP/1.1 has them after chunks alone
+                headers = without_content_length(headers)
+            _check_open(exchange)
+            try:
+                exchange.send_response(response.status_code, headers)
+            except LocalProtocolError as error:
+                log.error(
+                    "the response to %s %r can not be sent: %s",
+                    request.method,
+                    request.target,
+                    error,
+                )
+                failure = _server_error()
+                rest = self._respond(channel, exchange, request, failure, failure.content, body)
+                if rest:
+                    await self._send_rest(channel, exchange, rest)
+                return
+            await self._send_parts(channel, exchange, content, response, headers)
+        finally:
+            await content.close()
 
     async def _send_parts(
         self,
@@ -207,11 +223,14 @@ class Answerer:
                 )
             trailers = response.trailers.raw
             if trailers:
-                if exchange.error is not None:
-                    raise ClientGone(str(exchange.error))
+                _check_open(exchange)
                 exchange.send_trailers(trailers)
             else:
                 await self._send_data(exchange, b"", end_stream=True)
+
+    async def _send_rest(self, channel: ServerChannel, exchange: Exchange, rest: bytes) -> None:
+        channel.uncork()
+        await self._send_data(exchange, rest, end_stream=True)
 
     async def _send_data(self, exchange: Exchange, data: bytes, *, end_stream: bool) -> bool:
         try:
@@ -253,10 +272,9 @@ class Answerer:
         return self._fields
 
 
-def _begin(exchange: Exchange, status: int, headers: Headers) -> None:
+def _check_open(exchange: Exchange) -> None:
     if exchange.error is not None:
         raise ClientGone(str(exchange.error))
-    exchange.send_response(status, headers)
 
 
 def _content_length(headers: Headers) -> int | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..channel.channel import HIGH_WATER, Channel
 from ..channel.wire import ByteStreamWire
+from ..network.stream import READ_SIZE
 from ..message.exceptions import HTTPError, LocalProtocolError, RemoteProtocolError
 from ..message.status_codes import codes
 from ..protocol import errors as engine_errors
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from .limits import ServerLimits
 
 NEVER = float("inf")
+LINGER_PAUSE = 0.05
+"""Seconds between reads of what is dropped from a client that does not stop sending."""
 
 PIPELINED = 32
 """Requests of one HTTP/1.1 connection that are answered in a row before the others have their turn."""
@@ -81,6 +84,7 @@ class ServerChannel(Channel):
         self._header_begun = False
         self._unsent_before = NEVER
         self._lingering = False
+        self._pausing = False
         self._hung_up = False
 
     # --------------------------------------------------------------------------- receiving
@@ -331,18 +335,31 @@ class ServerChannel(Channel):
 
     def wants_data(self) -> bool:
         """Whether to go on reading: while lingering, to the end."""
-        return self._lingering or super().wants_data()
+        if self._lingering:
+            return not self._pausing
+        return super().wants_data()
 
     def _drop_input(self) -> None:
         wire = self.wire
         assert isinstance(wire, ByteStreamWire)
         assert self.error is not None
+        dropped = 0
         try:
-            wire.discard()
+            dropped = wire.discard()
         except OSError:
             wire.at_end = True
         if wire.at_end:
             self._end(self.error)
+        elif dropped >= READ_SIZE and self._loop is not None:
+            # Whoever goes on sending regardless is read slowly, or its flood would go on costing us.
+            self._pausing = True
+            self._watch()
+            self._loop.call_at(self.backend.now() + LINGER_PAUSE, self._read_on)
+
+    def _read_on(self) -> None:
+        with self.lock:
+            self._pausing = False
+            self._watch()
 
     def drain(self) -> None:
         """Take no new requests, let those under way finish, and close.

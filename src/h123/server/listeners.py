@@ -11,7 +11,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from ..channel.wire import ByteStreamWire
+from ..channel.wire import FIRST_READ, ByteStreamWire
 from ..network.backend import format_address
 from ..network.connect import start_tls
 from ..network.stream import SocketStream, Stream
@@ -129,9 +129,15 @@ class TCPListener:
             local_address=local,
         )
         server.remember(channel)
-        channel.start()
-        if data:
-            channel.feed(data)
+
+        def begin() -> None:
+            channel.start()
+            if data:
+                channel.feed(data)
+
+        self.backend.call_at(
+            self.backend.now(), begin
+        )  # outside this task, where handlers run at once
 
     async def _first_bytes(self, stream: Stream) -> bytes:
         """Return the beginning of what the client sends: enough to tell HTTP/2's preface from a request."""
@@ -143,7 +149,7 @@ class TCPListener:
                 left = end - self.backend.now()
                 if left <= 0 or not await poller.wait(True, False, left):
                     raise TimeoutError("nothing was sent")
-                data = stream.read()
+                data = stream.read(FIRST_READ)
                 if data is None:
                     continue
                 received += data

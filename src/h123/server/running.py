@@ -81,7 +81,11 @@ class Runner:
                 waits_for = spare.context.run(coroutine.send, None)
             except StopIteration:
                 # Usually nobody can tell that the spare task was there. One that was seen is not used again.
-                if sys.getrefcount(task) != references or not spare.is_untouched():
+                if (
+                    sys.getrefcount(task) != references
+                    or spare.context != spare.base
+                    or not spare.is_untouched()
+                ):
                     self._spare = None
                     spare.dismiss()
             except BaseException as error:
@@ -101,32 +105,31 @@ class _Spare(Coroutine[Any, Any, None]):
     """What a spare task runs: nothing until it is given a coroutine that has begun."""
 
     __slots__ = (
-        "_base",
         "_coroutine",
         "_idle",
         "_is_dismissed",
         "_name",
         "_waits_for",
+        "base",
         "context",
         "task",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._base = contextvars.copy_context()
+        self.base = contextvars.copy_context()
         self._coroutine: Running | None = None
         self._waits_for: Any = None
         self._is_dismissed = False
         self._idle = loop.create_future()
-        self.context = self._base.copy()
+        self.context = self.base.copy()
         self.task = loop.create_task(self, context=self.context)
         self._name = self.task.get_name()
 
     def is_untouched(self) -> bool:
-        """Whether what ran in the task's name has left no trace on it: variables, callbacks, a name."""
+        """Whether what ran in the task's name has left no trace on it: callbacks, a cancellation, a name."""
         task: Any = self.task
         return (
-            self.context == self._base
-            and task._callbacks is None
+            task._callbacks is None
             and weakref.getweakrefcount(task) == 1  # asyncio's own
             and not task.cancelling()
             and task.get_name() is self._name
