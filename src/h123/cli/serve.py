@@ -63,11 +63,21 @@ def serve(
     Without --cert it uses a certificate for localhost, from an authority that it makes once and keeps in
     your data folder. The addresses bound are printed, one a line; port 0 takes any that is free.
     """
+    from ..server.address import parse_bind
+
     secure_bind = None if bind == "none" else bind
+    for option, address in (("--bind", secure_bind), ("--insecure-bind", insecure_bind)):
+        if address is not None:
+            try:
+                parse_bind(address)
+            except ValueError as error:
+                raise click.UsageError(f"{option}: {error}") from error
     if secure_bind is None and insecure_bind is None:
         raise click.UsageError("--bind none leaves nothing to serve without --insecure-bind")
     if no_http1 and no_http2 and (no_http3 or secure_bind is None):
         raise click.UsageError("no HTTP version is left to serve")
+    if no_http1 and no_http2 and insecure_bind is not None:
+        raise click.UsageError("--insecure-bind is for HTTP/1.1 and HTTP/2, which are both left out")
     if key is not None and cert is None:
         raise click.UsageError("--key needs the --cert that it belongs to")
     if ca_out is not None and (cert is not None or secure_bind is None):

@@ -11,6 +11,8 @@ def parse_bind(bind: str) -> tuple[str, int]:
     host, colon, port = bind.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
+    elif "/" in bind:
+        raise ValueError(f"{bind!r} is not HOST:PORT, but looks like a URL or a path")
     elif ":" in host:
         raise ValueError(f"{bind!r}: write an IPv6 address in brackets, [::1]:8443")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
