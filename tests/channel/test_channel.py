@@ -22,6 +22,7 @@ from h123.protocol.errors import ErrorCode
 from h123.protocol.events import (
     CapacityChanged,
     DataReceived,
+    GoAwayReceived,
     InformationalReceived,
     ResponseReceived,
     StopSending,
@@ -460,6 +461,34 @@ def test_an_error_code_without_a_name() -> None:
     with pair.client.lock:
         pair.client.dispatch([StreamReset(exchange.stream_id, 0x1234)])
     assert str(exchange.error) == "the server reset the stream: error 0x1234"
+
+
+@pytest.mark.parametrize(
+    ("error_code", "debug_data", "words"),
+    [
+        (0, b"going down for maintenance", ""),
+        (11, b"calm down", "(GOAWAY ENHANCE_YOUR_CALM: 'calm down')"),
+        (11, b"", "(GOAWAY ENHANCE_YOUR_CALM)"),
+        (11, b"\x1b[2J" * 1000, "ENHANCE_YOUR_CALM: '\\x1b[2J"),
+    ],
+)
+def test_what_a_goaway_said_is_told_with_the_error(
+    error_code: int, debug_data: bytes, words: str
+) -> None:
+    """RFC 9113 section 6.8: diagnostic data, which is not to be trusted."""
+    pair = Pair("h2", answer=None)
+    exchange = pair.client.ask()
+    with pair.client.lock:
+        pair.client.dispatch(
+            [
+                GoAwayReceived(0, error_code, debug_data),
+                StreamReset(exchange.stream_id, 7, unprocessed=True),
+            ]
+        )
+    assert exchange.error is not None
+    assert words in str(exchange.error)
+    assert ("GOAWAY" in str(exchange.error)) is bool(words)
+    assert len(str(exchange.error)) < 1200
 
 
 def test_a_stream_that_our_engine_reset_says_why() -> None:

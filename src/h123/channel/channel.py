@@ -87,6 +87,7 @@ class Channel:
         self._timer: TimerHandle | None = None
         self._timer_due = 0.0
         self._write_failed = False
+        self._farewell = ""  # what the peer's GOAWAY said was wrong
 
     def __repr__(self) -> str:
         if self.is_closed:
@@ -263,7 +264,7 @@ class Channel:
             exchange.unprocessed = event.unprocessed
             who = f"{self.peer} reset the stream" if event.remote else "the stream was reset"
             why = event.message or self._code_name(event.error_code)
-            self._break(exchange, RemoteProtocolError(f"{who}: {why}"))
+            self._break(exchange, RemoteProtocolError(f"{who}: {why}{self._farewell}"))
 
     def _on_stop_sending(self, event: StopSending) -> None:
         exchange = self.exchanges.get(event.stream_id)
@@ -287,6 +288,13 @@ class Channel:
         self.capacity_changed()
 
     def _on_goaway(self, event: GoAwayReceived) -> None:
+        if event.error_code and self._code_name(event.error_code) not in (
+            "NO_ERROR",
+            "H3_NO_ERROR",
+        ):
+            said = ascii(event.debug_data[:200].decode("utf-8", "replace"))
+            what = f": {said}" if event.debug_data else ""
+            self._farewell = f" (GOAWAY {self._code_name(event.error_code)}{what})"
         self.capacity_changed()
 
     def _on_handshake(self, event: HandshakeCompleted) -> None:
@@ -528,7 +536,7 @@ class Channel:
         """End the connection because of what the peer or the network did."""
         if isinstance(fault, engine_errors.RemoteProtocolError):
             self.peer_broke_protocol(fault)
-            error: HTTPError = RemoteProtocolError(f"{self.peer}: {fault}")
+            error: HTTPError = RemoteProtocolError(f"{self.peer}: {fault}{self._farewell}")
         else:
             error = ReadError(f"{self.peer}: {fault}")
         error.__cause__ = fault
