@@ -108,13 +108,17 @@ class TCPListener:
                 protocol = "h2" if is_http2 else "http/1.1"
             else:
                 protocol = "http/1.1" if server.http1 else "h2"
+            self._begin(stream, protocol, peer, local, data)
         except OSError as error:
             log.debug("%s: %s", peer, error)
             stream.close()
-            return
         except BaseException:
             stream.close()
             raise
+
+    def _begin(self, stream: Stream, protocol: str, peer: str, local: str, data: bytes) -> None:
+        """Make a channel, and let it begin outside this task: there handlers run at once."""
+        server = self.server
         engine = server.byte_stream_engines[protocol](Role.SERVER, limits=server.limits)
         channel = ServerChannel(
             engine,
@@ -130,14 +134,12 @@ class TCPListener:
         )
         server.remember(channel)
 
-        def begin() -> None:
+        def start() -> None:
             channel.start()
             if data:
                 channel.feed(data)
 
-        self.backend.call_at(
-            self.backend.now(), begin
-        )  # outside this task, where handlers run at once
+        self.backend.call_at(self.backend.now(), start)
 
     async def _first_bytes(self, stream: Stream) -> bytes:
         """Return the beginning of what the client sends: enough to tell HTTP/2's preface from a request."""
