@@ -22,7 +22,6 @@ NOT_COMPILED = (
     "registry.py",  # runs once
     "sensitive.py",  # a kind of bytes, which compiled classes can not be
     "quic",  # adapters of libraries, as are the next two
-    "adapters",
     "websocket",
     "http3/qpack.py",
 )

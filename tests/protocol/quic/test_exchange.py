@@ -155,7 +155,7 @@ def test_a_thousand_requests_past_the_stream_limit(certificates: Certificates) -
     assert len(started) == 20
     while not world.run(lambda: len(client.told(ResponseReceived)) == 1000, seconds=0.05):
         most = max(most, len(world.server.engine._streams))
-    assert world.run(client.engine.__class__.is_idle.fget.__get__(client.engine))
+    assert world.run(lambda: client.engine.is_idle)
     assert waiting
     assert most <= 20
     assert [received(client, each) for each in started] == [b"/%d" % n for n in range(1000)]
