@@ -6,8 +6,11 @@ The caller holds the channel's lock. Nothing here waits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from ..network.stream import READ_SIZE
+from ..protocol.connection import Role
 from ..protocol.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
@@ -65,28 +68,54 @@ class Wire(ABC):
         """Close the transport at once. Idempotent."""
 
 
+LONG_TURN = 0.0005
+"""Seconds that a server would spend on one connection's bytes before the others have their turn."""
+WORK_OF_EVENT = 0.00005
+"""Seconds that what follows an event is taken to cost: a handler begun, an answer."""
+SHORTEST_READ = 1024
+FIRST_READ = 4096
+
+
 class ByteStreamWire(Wire):
-    """A TCP connection, TLS over it, a Unix socket."""
+    """A TCP connection, TLS over it, a Unix socket.
+
+    A server reads as much at a time as it can deal with in a short turn: that is all there is of a body, and
+    a few dozen of frames that cost much and carry little. So a flood takes no more than its share, whatever
+    it is made of, and budgets have the time to run out (`Limits`).
+    """
 
     def __init__(self, engine: ByteStreamConnection, stream: Stream) -> None:
         self.engine = engine
         self.stream = stream
         self.at_end = False  # the peer sends no more
+        self._takes_turns = engine.role is Role.SERVER
+        self._read_size = FIRST_READ if self._takes_turns else READ_SIZE
 
     def receive(self) -> list[Event] | None:
         """See `Wire.receive`."""
-        data = self.stream.read()
+        data = self.stream.read(self._read_size)
         if data is None or self.at_end:
             return None
-        if data:
-            return self.engine.receive_data(data)
-        self.at_end = True
-        return self.engine.receive_eof()
-
-    def discard(self) -> None:
-        """Read, and drop what comes. `at_end` tells when no more will."""
-        if self.stream.read() == b"":
+        if not data:
             self.at_end = True
+            return self.engine.receive_eof()
+        if not self._takes_turns:
+            return self.engine.receive_data(data)
+        started = perf_counter()
+        events = self.engine.receive_data(data)
+        spent = perf_counter() - started + len(events) * WORK_OF_EVENT
+        if spent > LONG_TURN:
+            self._read_size = max(self._read_size // 2, SHORTEST_READ)
+        elif spent * 2 < LONG_TURN and len(data) == self._read_size < READ_SIZE:
+            self._read_size *= 2
+        return events
+
+    def discard(self) -> int:
+        """Read, drop what comes and return how much it was. `at_end` tells when no more will."""
+        data = self.stream.read()
+        if data == b"":
+            self.at_end = True
+        return len(data or b"")
 
     def flush(self) -> None:
         """See `Wire.flush`."""

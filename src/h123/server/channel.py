@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..channel.channel import HIGH_WATER, Channel
 from ..channel.wire import ByteStreamWire
-from ..network.stream import READ_SIZE
 from ..message.exceptions import HTTPError, LocalProtocolError, RemoteProtocolError
 from ..message.status_codes import codes
+from ..network.stream import READ_SIZE
 from ..protocol import errors as engine_errors
 
 if TYPE_CHECKING:
