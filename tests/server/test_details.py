@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
+import re
+import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,7 +23,7 @@ from h123.message.headers import Headers
 from h123.network.stream import SocketStream
 from h123.protocol.limits import Limits
 from h123.server.content import Content
-from h123.server.server import Server
+from h123.server.server import Server, serve
 
 Run = Callable[[Any], None]
 every_version = pytest.mark.parametrize("version", ["1.1", "2", "3"])
@@ -670,8 +673,7 @@ def test_datagrams_that_the_kernel_does_not_take_wait(run: Run, serving: Any) ->
                 listener.udp.sock = Full(real)
                 stream_id = await peer.request()
                 await wait_until(lambda: listener.udp.unsent)
-                listener.udp.sock = real
-                await server.stop(0.0)
+                await server.stop(0.0)  # nothing of it is watched any more
 
     run(main())
 
@@ -720,5 +722,123 @@ def test_a_certificate_that_quic_can_not_use_leaves_nothing_open(
             await server.start()
         for tcp in server._tcp:
             assert tcp.sock.fileno() == -1
+
+    run(main())
+
+
+# ------------------------------------------------------------------------------ serve
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_runs_until_a_signal_comes(number: int) -> None:
+    seen: list[str] = []
+
+    def stop(server: Server) -> None:
+        seen.append(repr(server))
+        os.kill(os.getpid(), number)
+
+    serve(hello, bind=None, insecure_bind="127.0.0.1:0", on_start=stop)
+    assert re.fullmatch(r"<Server http://127\.0\.0\.1:\d+, 0 connections>", seen[0])
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_second_signal_ends_what_is_under_way() -> None:
+    ended: list[str] = []
+
+    async def hang(request: Request) -> Response:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(TIME * 3)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        raise AssertionError
+
+    clients: list[Any] = []
+
+    def ask(server: Server) -> None:
+        async def client() -> None:
+            async with open_peer(server, "1.1") as peer:
+                await peer.request()
+                await peer.end()
+
+        clients.append(asyncio.ensure_future(client()))
+
+    serve(hang, bind=None, insecure_bind="127.0.0.1:0", on_start=ask, grace=TIME * 3)
+    assert ended == ["cancelled"]
+
+
+def test_serve_needs_nobody_to_be_told_that_it_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = Server.start
+
+    async def start_and_stop(server: Server) -> None:
+        await start(server)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Server, "start", start_and_stop)
+    serve(hello, bind=None, insecure_bind="127.0.0.1:0")
+
+
+def test_a_server_that_was_not_started_stops(run: Run) -> None:
+    async def main() -> None:
+        server = Server(hello, bind=None, insecure_bind="127.0.0.1:0")
+        assert repr(server) == "<Server not started, 0 connections>"
+        await server.stop()
+
+    run(main())
+
+
+def test_leaving_a_server_by_an_exception_does_not_wait(run: Run, make_server: Any) -> None:
+    async def hang(request: Request) -> Response:
+        await asyncio.sleep(TIME * 3)
+        raise AssertionError
+
+    async def main() -> None:
+        async with make_server(hang) as server, open_peer(server, "1.1") as peer:
+            await peer.request()
+            await wait_until(lambda: server.runner.tasks)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main())
+
+
+@pytest.mark.parametrize("host", [b"a:99999", b"1.2.3.400", b"%ff"])
+def test_a_request_for_what_is_no_url_is_a_400_when_its_url_is_looked_at(
+    run: Run, make_server: Any, host: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def look(request: Request) -> Response:
+        return Response(200, text=str(request.url))
+
+    async def main() -> None:
+        async with make_server(look) as server, open_peer(server, "1.1") as peer:
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(peer.sock, b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
+            answer = await asyncio.wait_for(loop.sock_recv(peer.sock, 65536), TIME)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+
+    run(main())
+    assert complaints(caplog) == []
+
+
+def test_a_socket_that_only_seemed_to_be_readable_is_waited_for(run: Run, make_server: Any) -> None:
+    async def main() -> None:
+        async with make_server(hello) as server:
+            here, there = socket.socketpair()
+            with here, there:
+                there.send(b"GET")
+                stream = SocketStream(here)
+                reads = [None, b"G", b"ET"]
+
+                class Seeming:
+                    sock = stream.sock
+
+                    def read(self, *size: int) -> bytes | None:
+                        return reads.pop(0)
+
+                received = await server._tcp[0]._first_bytes(Seeming())
+                assert received == b"G"
 
     run(main())

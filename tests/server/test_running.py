@@ -116,7 +116,10 @@ def test_each_has_a_context_of_its_own(run: Run) -> None:
     ],
     ids=["kept", "named", "watched", "variable", "cancelled"],
 )
-def test_a_task_that_was_seen_is_nobody_elses(run: Run, touch: Callable[[Any], object]) -> None:
+@pytest.mark.parametrize("rested", [False, True])
+def test_a_task_that_was_seen_is_nobody_elses(
+    run: Run, touch: Callable[[Any], object], rested: bool
+) -> None:
     kept.clear()
     names: list[str] = []
     identities: list[Any] = []
@@ -136,7 +139,13 @@ def test_a_task_that_was_seen_is_nobody_elses(run: Run, touch: Callable[[Any], o
         await asyncio.sleep(0)
         names.append("went on")
 
+    async def nothing() -> None:
+        pass
+
     async def work(runner: Runner) -> None:
+        if rested:
+            runner.run(nothing())
+            await settle()
         runner.run(touching())
         runner.run(next_one())
         await settle()
