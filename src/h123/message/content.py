@@ -39,6 +39,8 @@ def encode_content(content: Any) -> tuple[Fields, Stream]:
 
     Raises `TypeError` for what is neither bytes, text, a binary file nor an iterable of bytes.
     """
+    if type(content) is bytes:
+        return _whole(content, b"")
     if isinstance(content, str):
         return _whole(content.encode("utf-8"), b"")
     if isinstance(content, (bytes, bytearray, memoryview)):

@@ -13,7 +13,7 @@ from .body import (
 )
 from .content import encode_response
 from .exceptions import HTTPStatusError, RequestError, ResponseNotRead, StreamClosed, StreamConsumed
-from .headers import Headers
+from .headers import Headers, encode_fields
 from .response_head import ResponseHead
 from .text import (
     LineDecoder,
@@ -95,8 +95,8 @@ class Response(ResponseHead):
         missing. `stream` is content too, and adds no fields. Raises `ValueError` for what HTTP does not
         allow in a field, `TypeError` for content of no known kind.
         """
+        raw = encode_fields(headers)
         self.status_code = status_code
-        self.headers = Headers(headers)
         self.history = [] if history is None else list(history)
         if request is not None:
             self._request = request
@@ -107,11 +107,13 @@ class Response(ResponseHead):
         if default_encoding != "utf-8":
             self.default_encoding = default_encoding
         if stream is not None:
+            self.headers = Headers.from_raw(raw)
             self.stream = stream
             return
         fields, self.stream = encode_response(content, text, html, json)
         if fields:
-            self._add_fields(fields)
+            raw = _with_fields(raw, fields) if raw else fields
+        self.headers = Headers.from_raw(raw)
         if isinstance(self.stream, ByteStream):
             self._decode_whole(self.stream.content)
 
@@ -138,21 +140,6 @@ class Response(ResponseHead):
         response._reason = reason
         response._extensions = extensions
         return response
-
-    def _add_fields(self, fields: list[tuple[bytes, bytes]]) -> None:
-        raw = self.headers.raw
-        if raw:
-            # Sooner than an index that nobody else may want.
-            names = {name.lower() for name, _ in raw}
-            framed = b"content-length" in names or b"transfer-encoding" in names
-            has_type = b"content-type" in names
-            fields = [
-                field
-                for field in fields
-                if not (framed if field[0] == b"Content-Length" else has_type)
-            ]
-        if fields:
-            self.headers = Headers.from_raw(raw + fields)
 
     @property
     def has_trailers(self) -> bool:
@@ -528,3 +515,13 @@ class Response(ResponseHead):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.stream = ClosedStream() if self._content is None else ByteStream(self._content)
+
+
+def _with_fields(raw: RawHeaders, fields: RawHeaders) -> RawHeaders:
+    """Return a program's own fields with those of its content that it has not set itself."""
+    names = {name.lower() for name, _ in raw}  # sooner than an index that nobody else may want
+    if b"content-length" in names or b"transfer-encoding" in names:
+        fields = [field for field in fields if field[0] != b"Content-Length"]
+    if b"content-type" in names:
+        fields = [field for field in fields if field[0] == b"Content-Length"]
+    return raw + fields
