@@ -53,6 +53,12 @@ def _http2() -> EngineFactory:
     return HTTP2Connection
 
 
+def _hyper_h2() -> EngineFactory:
+    from .adapters.h2 import HyperH2Connection
+
+    return HyperH2Connection
+
+
 # Imported on first use: a client that meets only HTTP/1.1 never loads HPACK.
 _LOADERS = {
     ("http/1.1", "h123"): _http1,
@@ -60,6 +66,7 @@ _LOADERS = {
     ("http/1.1", "h11"): _h11,
     ("http/1.1", "httptools"): _httptools,
     ("h2", "h123"): _http2,
+    ("h2", "hyper-h2"): _hyper_h2,
 }
 _engines: dict[tuple[str, str], EngineFactory] = {}
 
