@@ -4,15 +4,12 @@ A channel joins an engine to a wire. It changes the engine only under its lock, 
 the wire before it releases the lock, and never holds the lock while it waits. Nobody but the channel
 touches the engine.
 
-Who reads from the network depends on the backend. With an event loop the socket is watched, and what
-comes is handed out as it comes. Without one, whoever waits first reads for everyone: that one polls, feeds
-the engine and wakes the others for whom something came, and passes the duty on when its own has arrived.
-Both ways lead through the same few methods below; `wait` is the only one that suspends.
+Who reads from the network, and when, is `waiting`'s business; here is what happens then.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..message.exceptions import (
     HTTPError,
@@ -40,12 +37,13 @@ from ..protocol.events import (
     TrailersReceived,
 )
 from .exchange import Exchange
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import IntEnum
 
-    from ..network.backend import Backend, EventLoopBackend, Poller, TimerHandle, Waiter
+    from ..network.backend import Backend
     from ..protocol.connection import Connection
     from .wire import Wire
 
@@ -56,7 +54,7 @@ INFORMATIONAL_RESPONSES = 100
 """1xx responses to one request, which are kept for its response: nothing else bounds them."""
 
 
-class Channel:
+class Channel(Waiting):
     """One connection in use. Base of the client's and the server's, which say what a new request means.
 
     Attributes:
@@ -66,27 +64,10 @@ class Channel:
     """
 
     def __init__(self, engine: Connection, wire: Wire, backend: Backend, peer: str) -> None:
-        self.engine = engine
-        self.wire = wire
-        self.backend = backend
+        super().__init__(engine, wire, backend)
         self.peer = peer
-        self.lock = backend.lock()
         self.exchanges: dict[int, Exchange] = {}
         self.error: HTTPError | None = None
-        self.is_closed = False
-        self._waiters: dict[Waiter, None] = {}  # those who wait while another one polls
-        self._blocked: dict[Exchange, None] = {}  # those who wait to send
-        self._loop: EventLoopBackend | None = None
-        self._poller: Poller | None = None
-        self._polling = False  # somebody has the duty to read
-        self._in_poll = False  # ... and waits in the poll right now, for this long and for that:
-        self._poll_until: float | None = None
-        self._poll_write = False
-        self._watching_read = False
-        self._watching_write = False
-        self._timer: TimerHandle | None = None
-        self._timer_due = 0.0
-        self._write_failed = False
         self._farewell = ""  # what the peer's GOAWAY said was wrong
 
     def __repr__(self) -> str:
@@ -124,8 +105,7 @@ class Channel:
 
     def start(self) -> None:
         """Begin to read, where an event loop tells when, and send what the engine begins with."""
-        if self.backend.has_event_loop:
-            self._loop = cast("EventLoopBackend", self.backend)
+        self._choose_way()
         self.tick(self.backend.now())
         with self.lock:
             self.flush()
@@ -402,24 +382,8 @@ class Channel:
             self._wake_blocked()  # whoever flushed: it may have been a reader
         if self.engine.is_closed and not self.wire.unsent:
             self.finish(RemoteProtocolError(f"the connection to {self.peer} is closed"))
-        elif self._loop is not None:
-            if self.wire.unsent and not self._watching_write:
-                socket = self.wire.socket()
-                if socket is not None:
-                    self._watching_write = True
-                    self._loop.watch_writable(socket, self.on_writable)
-            elif self._watching_write and not self.wire.unsent:
-                self._unwatch_write()
-            self._set_timer()
-        elif self._in_poll and self._poller is not None and self._poll_is_short():
-            self._poller.wake()
-
-    def _poll_is_short(self) -> bool:
-        """Whether the one who polls now does not wait for all that it should."""
-        if self.wire.unsent and not self._poll_write:
-            return True
-        due = self.wire.next_timeout()
-        return due is not None and (self._poll_until is None or due < self._poll_until)
+        else:
+            self._follow_up()
 
     def _on_write_error(self, error: OSError) -> None:
         # The peer may have answered before it closed (a 413 in the middle of an upload): stop sending,
@@ -519,10 +483,7 @@ class Channel:
 
     def hand_over(self) -> None:
         """Let go of the wire without closing it: somebody else goes on with it. The lock is held."""
-        self._unwatch()
-        if self._poller is not None:
-            self._poller.close()
-            self._poller = None
+        self._leave_wire()
         self.is_closed = True
 
     def drain(self) -> None:
@@ -557,26 +518,10 @@ class Channel:
             return
         self.is_closed = True
         self.error = error
-        self._unwatch()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         for exchange in list(self.exchanges.values()):
             self._break(exchange, error)
-        if self._in_poll:
-            # Somebody polls this socket: closing it now could hand its number to another connection.
-            assert self._poller is not None
-            self._poller.wake()
-            self.wire.interrupt()
-        else:
-            self._release()
+        self._close_wire()
         self.closed()
-
-    def _release(self) -> None:
-        if self._poller is not None:
-            self._poller.close()
-            self._poller = None
-        self.wire.close()
 
     def _break(self, exchange: Exchange, error: HTTPError) -> None:
         if exchange.over:
@@ -585,185 +530,8 @@ class Channel:
         exchange.over = True
         self.exchanges.pop(exchange.stream_id, None)
         exchange.wake()
-        if self._in_poll and self._poller is not None:
-            self._poller.wake()  # it may be this exchange for which somebody polls
+        self._wake_poll()  # it may be this exchange for which somebody polls
         self.exchange_over(exchange)
-
-    # ----------------------------------------------------------------------------- waiting
-
-    async def wait(
-        self,
-        exchange: Exchange,
-        ready: Callable[[], bool],
-        deadline: float | None,
-        *,
-        to_send: bool = False,
-    ) -> bool:
-        """Wait until `ready()`; return False when the deadline has passed before.
-
-        `ready` looks at the exchange and is called under the lock. `to_send` says that it depends on what
-        all exchanges share: the network's room, the connection's window. Such a wait returns True too when
-        the deadline passed while the network took some of what is queued: the peer is slow, not gone.
-        """
-        wait = self._wait_polling if self._loop is None else self._wait_for_loop
-        if not to_send:
-            return await wait(exchange, ready, deadline)
-        with self.lock:
-            self._blocked[exchange] = None
-            unsent = self.wire.unsent
-        try:
-            return await wait(exchange, ready, deadline) or self.wire.unsent < unsent
-        finally:
-            with self.lock:
-                self._blocked.pop(exchange, None)
-
-    async def _wait_for_loop(
-        self, exchange: Exchange, ready: Callable[[], bool], deadline: float | None
-    ) -> bool:
-        backend = self.backend
-        while not ready():
-            left = None if deadline is None else deadline - backend.now()
-            if left is not None and left <= 0:
-                return False
-            waiter = backend.waiter()
-            exchange.waiters.append(waiter)
-            try:
-                await waiter.wait(left)
-            finally:
-                exchange.waiters.remove(waiter)
-        return True
-
-    async def _wait_polling(
-        self, exchange: Exchange, ready: Callable[[], bool], deadline: float | None
-    ) -> bool:
-        backend = self.backend
-        while True:
-            waiter = None
-            with self.lock:
-                if ready():
-                    return True
-                left = None if deadline is None else deadline - backend.now()
-                if left is not None and left <= 0:
-                    return False
-                if self._polling:
-                    waiter = backend.waiter()
-                    exchange.waiters.append(waiter)
-                    self._waiters[waiter] = None
-                else:
-                    self._polling = True
-            try:
-                if waiter is None:
-                    return await self._poll(ready, deadline)
-                await waiter.wait(left)
-            finally:
-                with self.lock:
-                    if waiter is None:
-                        self._polling = False
-                    else:
-                        exchange.waiters.remove(waiter)
-                        del self._waiters[waiter]
-                    if not self._polling:
-                        self._pass_duty()
-
-    async def _poll(self, ready: Callable[[], bool], deadline: float | None) -> bool:
-        """Read for everyone until `ready()` or the deadline."""
-        backend = self.backend
-        while True:
-            with self.lock:
-                if ready() or self.is_closed:
-                    return True
-                poller = self._get_poller()
-                write = self.wire.unsent > 0 and not self._write_failed
-                read = self.wants_data()
-                now = backend.now()
-                if deadline is not None and deadline <= now:
-                    return False
-                until = deadline
-                due = self.wire.next_timeout()
-                if due is not None and (until is None or due < until):
-                    until = due
-                self._poll_until = until
-                self._poll_write = write
-                self._in_poll = must_wait = not (read and self.wire.pending)
-            if must_wait:
-                try:
-                    await poller.wait(read, write, None if until is None else max(until - now, 0))
-                finally:
-                    with self.lock:
-                        self._in_poll = False
-                        if self.is_closed:
-                            self._release()
-            with self.lock:
-                if read:
-                    self._receive()
-                if write:
-                    self.flush()
-                    self._wake_blocked()
-                if due is not None and due <= backend.now():
-                    self._pass_time()
-
-    def _get_poller(self) -> Poller:
-        if self._poller is None:
-            socket = self.wire.socket()
-            assert socket is not None
-            shared = self.engine.http_version != "HTTP/1.1"
-            self._poller = self.backend.poller(socket, wakeable=shared)
-        return self._poller
-
-    def _pass_duty(self) -> None:
-        for waiter in self._waiters:
-            waiter.set()
-            break
-
-    def _wake_blocked(self) -> None:
-        for exchange in list(self._blocked):
-            exchange.wake()
-
-    # --------------------------------------------------------------------- in an event loop
-
-    def _watch(self) -> None:
-        """Read from the socket just as long as the engine wants data."""
-        if self._loop is None or self.is_closed:
-            return
-        wanted = self.wants_data()
-        if wanted is self._watching_read:
-            return
-        socket = self.wire.socket()
-        if socket is None:
-            return
-        self._watching_read = wanted
-        if wanted:
-            self._loop.watch(socket, self.on_readable)
-            if self.wire.pending:
-                self._loop.call_at(self.backend.now(), self.on_readable)
-        else:
-            self._loop.unwatch(socket)
-
-    def _unwatch(self) -> None:
-        if self._loop is not None:
-            socket = self.wire.socket()
-            if socket is not None and self._watching_read:
-                self._loop.unwatch(socket)
-            self._watching_read = False
-            self._unwatch_write()
-
-    def _unwatch_write(self) -> None:
-        if self._watching_write and self._loop is not None:
-            self._watching_write = False
-            socket = self.wire.socket()
-            if socket is not None:
-                self._loop.unwatch_writable(socket)
-
-    def _set_timer(self) -> None:
-        due = self.wire.next_timeout()
-        if self._timer is not None:
-            if due is not None and due >= self._timer_due:
-                return  # it goes off early, finds nothing to do and is set again
-            self._timer.cancel()
-            self._timer = None
-        if due is not None and self._loop is not None:
-            self._timer_due = due
-            self._timer = self._loop.call_at(due, self.on_timeout)
 
 
 Channel._handlers = {
