@@ -1,7 +1,7 @@
 """Where connections come from: TCP sockets, with TLS or in the clear.
 
 RFC 7301 (ALPN chooses the version under TLS), RFC 9113 section 3.3 (in the clear an HTTP/2 client begins
-with its preface, by prior knowledge).
+with its preface, by prior knowledge), RFC 7540 section 3.2 (or asks for it in an HTTP/1.1 request).
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from ..network.connect import start_tls
 from ..network.stream import SocketStream, Stream
 from ..protocol.connection import Role
 from .channel import ServerChannel
+from .upgrade import upgrade
 
 if TYPE_CHECKING:
     import ssl
 
+    from ..protocol.connection import ByteStreamConnection
     from .server import Server
 
 log = logging.getLogger("h123.server")
@@ -119,7 +121,14 @@ class TCPListener:
     def _begin(self, stream: Stream, protocol: str, peer: str, local: str, data: bytes) -> None:
         """Make a channel, and let it begin outside this task: there handlers run at once."""
         server = self.server
-        engine = server.byte_stream_engines[protocol](Role.SERVER, limits=server.limits)
+        upgraded = upgrade(data, server.limits) if data and protocol == "http/1.1" else None
+        engine: ByteStreamConnection
+        if upgraded is None:
+            engine = server.byte_stream_engines[protocol](Role.SERVER, limits=server.limits)
+        else:
+            engine = upgraded.engine
+            data = upgraded.rest
+            stream.write(upgraded.answer)
         channel = ServerChannel(
             engine,
             ByteStreamWire(engine, stream),
@@ -136,6 +145,9 @@ class TCPListener:
 
         def start() -> None:
             channel.start()
+            if upgraded is not None:
+                channel.take(upgraded.events)
+                channel.push()
             if data:
                 channel.feed(data)
 
