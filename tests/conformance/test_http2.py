@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Serve
 from tests.protocol.http2 import playbook
@@ -288,6 +288,7 @@ def judge(name: str, wire: bytes) -> list[str]:
 
 @settings(deadline=None, max_examples=150)
 @given(_heads, st.binary(max_size=20), st.booleans())
+@example((playbook.GET, [(b"cookie", b""), (b"cookie", b"")]), b"", False)
 def test_all_judge_a_request_alike(
     head: tuple[playbook.Fields, playbook.Fields], content: bytes, trailers: bool
 ) -> None:

@@ -78,7 +78,11 @@ class HyperH2Connection(ByteStreamConnection):
         self._h2 = self._new_connection()
 
     def _new_connection(self) -> Any:
-        config = h2.config.H2Configuration(client_side=not self._is_server, header_encoding=None)
+        config = h2.config.H2Configuration(
+            client_side=not self._is_server,
+            header_encoding=None,
+            normalize_inbound_headers=False,  # crumbs of cookies are put together once they are judged
+        )
         connection = h2.connection.H2Connection(config)
         codes = h2.settings.SettingCodes
         limits = self.limits
