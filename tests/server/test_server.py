@@ -60,7 +60,9 @@ def test_an_address_to_bind_is_host_and_port(bind: str, parsed: tuple[str, int])
     assert parse_bind(bind) == parsed
 
 
-@pytest.mark.parametrize("bind", ["", "localhost", "::1:80", "http://a:80", "a:b", "a:-1", "a:65536", "a:٣"])
+@pytest.mark.parametrize(
+    "bind", ["", "localhost", "::1:80", "http://a:80", "a:b", "a:-1", "a:65536", "a:٣"]
+)
 def test_any_other_address_is_refused(bind: str) -> None:
     with pytest.raises(ValueError, match=r"HOST:PORT|brackets"):
         parse_bind(bind)

@@ -77,7 +77,9 @@ def serve(
     if no_http1 and no_http2 and (no_http3 or secure_bind is None):
         raise click.UsageError("no HTTP version is left to serve")
     if no_http1 and no_http2 and insecure_bind is not None:
-        raise click.UsageError("--insecure-bind is for HTTP/1.1 and HTTP/2, which are both left out")
+        raise click.UsageError(
+            "--insecure-bind is for HTTP/1.1 and HTTP/2, which are both left out"
+        )
     if key is not None and cert is None:
         raise click.UsageError("--key needs the --cert that it belongs to")
     if ca_out is not None and (cert is not None or secure_bind is None):
