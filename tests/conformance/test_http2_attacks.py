@@ -96,13 +96,6 @@ ATTACKS: dict[str, list[bytes]] = {
 }
 
 
-_HELD = pytest.mark.xfail(
-    reason="each blocked response of a file holds a piece of 128 KiB, a hundred a connection",
-    strict=False,
-)
-KNOWN = {"tiny windows (CVE-2019-9511)": _HELD, "a response that is never read": _HELD}
-
-
 class Honest:
     """A client with one connection, one request after the other."""
 
@@ -187,9 +180,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.mark.timeout(int(SECONDS * 3 + 60))
-@pytest.mark.parametrize(
-    "attack", [pytest.param(name, marks=KNOWN.get(name, ())) for name in ATTACKS]
-)
+@pytest.mark.parametrize("attack", ATTACKS)
 def test_an_honest_client_is_served_during(
     attack: str, served: Served, start_program: Start, tmp_path: Path
 ) -> None:

@@ -222,6 +222,16 @@ class Exchange:
             if not await self.channel.wait(self, ready, deadline, to_send=True):
                 raise WriteTimeout(f"{self.channel.peer} took no data in time")
 
+    async def wait_for_room(self, timeout: float | None) -> None:
+        """Wait until data can leave, or is of no use any more: before content is read that would be held.
+
+        Raises `WriteTimeout` after `timeout` seconds in which the peer took nothing.
+        """
+        while not self.can_send():
+            deadline = None if timeout is None else self.channel.backend.now() + timeout
+            if not await self.channel.wait(self, self.can_send, deadline, to_send=True):
+                raise WriteTimeout(f"{self.channel.peer} took no data in time")
+
     def send_trailers(self, headers: Headers) -> None:
         """Send the trailer section, which ends the stream. Without effect if the peer wants no more."""
         channel = self.channel

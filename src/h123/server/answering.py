@@ -205,6 +205,8 @@ class Answerer:
         promised = _content_length(headers)
         sent = unshared = 0
         with channel.cancelling(exchange):
+            if promised:
+                await self._wait_for_room(exchange)
             async for part in content:
                 sent += len(part)
                 if promised is not None and sent > promised:
@@ -217,6 +219,8 @@ class Answerer:
                 if unshared > FAIR_SHARE:
                     unshared = 0
                     await asyncio.sleep(0)
+                if promised is not None and sent < promised:
+                    await self._wait_for_room(exchange)
             if promised is not None and sent < promised:
                 raise LocalProtocolError(
                     f"Content-Length is {promised} and the content has {sent} bytes"
@@ -227,6 +231,13 @@ class Answerer:
                 exchange.send_trailers(trailers)
             else:
                 await self._send_data(exchange, b"", end_stream=True)
+
+    async def _wait_for_room(self, exchange: Exchange) -> None:
+        """Let content stay where it is while the client takes none: a hundred streams would hold a part each."""
+        try:
+            await exchange.wait_for_room(self.limits.write_timeout)
+        except WriteTimeout as error:
+            raise ClientGone(str(error)) from error
 
     async def _send_rest(self, channel: ServerChannel, exchange: Exchange, rest: bytes) -> None:
         channel.uncork()
