@@ -18,6 +18,10 @@ from .stream import READ_SIZE, Stream
 from .tls_errors import tls_reason
 
 
+RECORD_SIZE = 16384
+"""Plain text in a record at most (RFC 8446 section 5.1). Asking for more costs: it is allocated and cut back."""
+
+
 class TLSStream(Stream):
     """TLS over another stream, its handshake done. Made by `connect.start_tls`."""
 
@@ -86,7 +90,7 @@ class TLSStream(Stream):
         tls, incoming = self.tls, self._incoming
         parts: list[bytes] = []
         try:
-            while part := tls.read(READ_SIZE):
+            while part := tls.read(RECORD_SIZE):
                 parts.append(part)
                 if not incoming.pending and not tls.pending():
                     break  # asking in vain would cost an exception
