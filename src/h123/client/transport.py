@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..message import Response
+from ..message import ByteStream, Response
 from ..message.exceptions import (
     ConnectError,
     ConnectTimeout,
@@ -193,23 +193,18 @@ class HTTPTransport:
         head = exchange.response
         assert head is not None
         channel: ClientChannel = exchange.channel  # type: ignore[assignment]  # the pool makes no others
-        extensions = {
-            "http_version": head.http_version.encode("ascii"),
-            "addresses": channel.addresses,
-            "connection": channel,
-        }
-        if head.reason:
-            extensions["reason_phrase"] = head.reason
-        response = Response(
+        response = Response.received(
             head.status,
-            headers=head.headers,
-            stream=body,
+            head.headers,
+            body,
             request=request,
-            extensions=extensions,
+            http_version=head.http_version,
+            reason=head.reason,
+            extensions={"addresses": channel.addresses, "connection": channel},
         )
         if exchange.informational:
             response.informational = [
-                Response(one.status, headers=one.headers, request=request)
+                Response.received(one.status, one.headers, ByteStream(), request=request)
                 for one in exchange.informational
             ]
         if self.versions.http3 and request.url.scheme == "https":
