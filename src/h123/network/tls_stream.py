@@ -17,7 +17,6 @@ from .errors import explained, failure
 from .stream import READ_SIZE, Stream
 from .tls_errors import tls_reason
 
-
 RECORD_SIZE = 16384
 """Plain text in a record at most (RFC 8446 section 5.1). Asking for more costs: it is allocated and cut back."""
 
